@@ -1,0 +1,57 @@
+"""Python's operators and NumPy's method names on `Tensor`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from . import elementwise as e
+from . import indexing, linalg, reductions, shapes
+from .tensor import Tensor, value
+
+Tensor.__add__ = Tensor.__radd__ = lambda a, b: e.add(a, b)
+Tensor.__sub__ = lambda a, b: e.subtract(a, b)
+Tensor.__rsub__ = lambda a, b: e.subtract(b, a)
+Tensor.__mul__ = Tensor.__rmul__ = lambda a, b: e.multiply(a, b)
+Tensor.__truediv__ = lambda a, b: e.divide(a, b)
+Tensor.__rtruediv__ = lambda a, b: e.divide(b, a)
+Tensor.__pow__ = lambda a, b: e.power(a, b)
+Tensor.__rpow__ = lambda a, b: e.power(b, a)
+Tensor.__matmul__ = lambda a, b: linalg.matmul(a, b)
+Tensor.__rmatmul__ = lambda a, b: linalg.matmul(b, a)
+Tensor.__neg__ = lambda a: e.negative(a)
+Tensor.__pos__ = lambda a: a
+Tensor.__abs__ = lambda a: e.abs(a)
+Tensor.__getitem__ = lambda a, key: indexing.getitem(a, key)
+
+# comparisons have no gradient: they give plain arrays of booleans
+Tensor.__lt__ = lambda a, b: a.data < value(b)
+Tensor.__le__ = lambda a, b: a.data <= value(b)
+Tensor.__gt__ = lambda a, b: a.data > value(b)
+Tensor.__ge__ = lambda a, b: a.data >= value(b)
+Tensor.__eq__ = lambda a, b: a.data == value(b)
+Tensor.__ne__ = lambda a, b: a.data != value(b)
+
+
+def _reshape(self: Tensor, *shape: Any) -> Tensor:
+    """The same numbers in another shape: t.reshape(2, 3) or t.reshape((2, 3))."""
+    return shapes.reshape(self, shape[0] if len(shape) == 1 else shape)
+
+
+def _transpose(self: Tensor, *axes: Any) -> Tensor:
+    """Axes permuted: t.transpose(), t.transpose(1, 0) or t.transpose((1, 0))."""
+    return shapes.transpose(self, axes[0] if len(axes) == 1 and not isinstance(axes[0], int) else axes or None)
+
+
+Tensor.reshape = _reshape
+Tensor.transpose = _transpose
+Tensor.T = property(lambda self: shapes.transpose(self))
+Tensor.mT = property(lambda self: linalg.mT(self))
+for _name in ("sum", "mean", "max", "min", "prod", "var", "cumsum"):
+    setattr(Tensor, _name, getattr(reductions, _name))
+for _name in ("squeeze", "swapaxes", "repeat"):
+    setattr(Tensor, _name, getattr(shapes, _name))
+Tensor.clip = e.clip
+Tensor.astype = lambda self, dtype: self if self.dtype == np.dtype(dtype) else shapes.astype(self, dtype)
+Tensor.flatten = lambda self: shapes.reshape(self, (-1,))

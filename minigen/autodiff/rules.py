@@ -1,0 +1,84 @@
+"""The table of gradient rules. A rule is one entry: how a value is made, and how a cotangent flows to each argument.
+
+`primitive("exp", np.exp, lambda g, y, x: g * y)` reads: y = exp(x); the cotangent g of y sends g * y to x.
+Rules are written in the engine's own operations. On plain arrays those are NumPy, so a first-order backward pass makes
+no Tensor; on Tensors they are recorded, so gradients of gradients need no further rule.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from . import tensor as tape
+from .tensor import Node, Tensor, wrap
+
+RULES: dict[str, Rule] = {}
+
+
+@dataclass(slots=True)
+class Rule:
+    """y = forward(*args, **kwargs). `vjps[i](g, y, *args, **kwargs)` is the cotangent of argument i.
+
+    `joint(g, y, wanted, *args, **kwargs)` gives all cotangents at once (None where `wanted[i]` is false), for rules
+    whose arguments share work or whose number of arguments varies. Shapes that were broadcast are summed back by the
+    driver, so a rule may return the broadcast shape.
+    """
+
+    name: str
+    forward: Callable
+    vjps: tuple[Callable | None, ...] = ()
+    joint: Callable | None = None
+
+    def cotangents(self, g: Any, y: Any, wanted: list[bool], args: Any, kwargs: dict) -> list:
+        """The cotangent of each argument that is wanted, None for the others."""
+        if self.joint is not None:
+            return self.joint(g, y, wanted, *args, **kwargs)
+        return [self.vjps[i](g, y, *args, **kwargs) if want else None for i, want in enumerate(wanted)]
+
+
+def primitive(name: str, forward: Callable, *vjps: Callable | None, joint: Callable | None = None) -> Callable:
+    """Enter a rule in the table and return the operation: plain arrays in, plain array out; any Tensor in, Tensor out."""
+    if name in RULES:
+        raise ValueError(f"primitive: there is a rule named {name!r} already")
+    rule = RULES[name] = Rule(name, forward, vjps, joint)
+
+    def operation(*args, **kwargs):
+        return apply(rule, args, kwargs)
+
+    operation.__name__ = operation.__qualname__ = name
+    operation.__doc__ = forward.__doc__
+    return operation
+
+
+def apply(rule: Rule, args: tuple, kwargs: dict) -> Any:
+    """Compute the value and, where an argument requires a gradient, record the node."""
+    values, lifted, traced = list(args), False, False
+    for i, arg in enumerate(args):
+        if type(arg) is Tensor:
+            values[i] = arg.data
+            lifted = True
+            traced = traced or arg.requires_grad
+    y = rule.forward(*values, **kwargs)
+    if not lifted:
+        return y
+    if type(y) is not np.ndarray:
+        y = np.asarray(y)
+    if not (traced and tape._recording):
+        return wrap(y)
+    return wrap(y, Node(rule, args, values, kwargs, y))
+
+
+def unbroadcast(g: Any, shape: tuple[int, ...]) -> Any:
+    """Sum a cotangent over the axes along which an argument of `shape` was broadcast."""
+    from .reductions import sum as total
+    from .shapes import reshape
+
+    if g.shape == shape:
+        return g
+    lead = g.ndim - len(shape)
+    axes = (*range(lead), *(lead + i for i, n in enumerate(shape) if n == 1 and g.shape[lead + i] != 1))
+    return reshape(total(g, axis=axes), shape)

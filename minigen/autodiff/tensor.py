@@ -1,0 +1,190 @@
+"""The tape: a `Tensor` is an array that remembers the rule and the arguments that made it.
+
+Only three things are needed for reverse mode: a value, the node that made it, and an order in which nodes were made.
+The rules live in `rules.py`, the backward pass in `backward.py`; operators are added to `Tensor` by `operators.py`.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+ArrayLike = Any
+_ticks = itertools.count()
+_recording = True
+
+
+class Node:
+    """One application of a rule: y = rule(*args, **kwargs), in the order of `tick`.
+
+    `values` are the plain arrays of `args` at the time of recording; the node keeps them, not the Tensor it made,
+    so a graph holds no reference cycle and dies with its last Tensor.
+    """
+
+    __slots__ = ("rule", "args", "values", "kwargs", "y", "tick", "guard")
+
+    def __init__(self, rule: Any, args: tuple, values: list, kwargs: dict, y: np.ndarray):
+        self.rule, self.args, self.values, self.kwargs, self.y = rule, args, values, kwargs, y
+        self.tick = next(_ticks)
+        self.guard = _hold(args, values)
+        y.flags.writeable = False
+
+    def free(self) -> None:
+        """Let go of everything the backward pass needed."""
+        self.args = self.values = self.y = self.guard = None
+
+
+class Tensor:
+    """An array with a gradient: `Tensor(data, requires_grad=True)` is a leaf, every other Tensor comes from a rule.
+
+    data: ndarray of any shape (copied); grad: ndarray of the same shape after `backward`, else None.
+    Raises TypeError when a gradient is asked of data that is not float32 or float64.
+    """
+
+    __slots__ = ("data", "grad", "requires_grad", "node", "__weakref__")
+    __array_ufunc__ = None  # makes `ndarray * Tensor` call Tensor.__rmul__
+
+    def __init__(self, data: ArrayLike, requires_grad: bool = False, dtype: Any = None):
+        if isinstance(data, Tensor):
+            data = data.data
+        self.data = np.array(data, dtype=dtype)
+        if self.data.dtype == object:
+            raise TypeError(f"Tensor: data must be numbers in a rectangular array, got {type(data).__name__}")
+        if requires_grad and self.data.dtype not in (np.float32, np.float64):
+            raise TypeError(f"Tensor: requires_grad needs float32 or float64 data, got {self.data.dtype}")
+        self.grad: np.ndarray | None = None
+        self.requires_grad = requires_grad
+        self.node: Node | None = None
+
+    shape = property(lambda self: self.data.shape)
+    ndim = property(lambda self: self.data.ndim)
+    size = property(lambda self: self.data.size)
+    dtype = property(lambda self: self.data.dtype)
+
+    def item(self) -> float:
+        """The one number that it holds; raises ValueError for more than one."""
+        return self.data.item()
+
+    def numpy(self) -> np.ndarray:
+        """A writable copy of the value."""
+        return self.data.copy()
+
+    def detach(self) -> Tensor:
+        """The same value, cut off from the tape."""
+        return wrap(self.data)
+
+    def backward(self, cotangent: ArrayLike = None, *, retain: bool = False, accumulate: bool = False) -> None:
+        """Set `.grad` of every leaf to d(self . cotangent)/d(leaf); the graph is freed unless `retain`.
+
+        A later call replaces `.grad`, it does not add to it; `accumulate=True` adds.
+        Raises TypeError without a cotangent when self is not a scalar, RuntimeError on a freed or empty tape.
+        """
+        from .backward import backward_to_leaves
+
+        backward_to_leaves(self, cotangent, retain=retain, accumulate=accumulate)
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+    def __iter__(self) -> Iterator[Tensor]:
+        if self.ndim == 0:
+            raise TypeError("a Tensor without axes cannot be iterated")
+        return (self[i] for i in range(len(self.data)))
+
+    def __float__(self) -> float:
+        return float(self.data)
+
+    def __bool__(self) -> bool:
+        return bool(self.data)
+
+    def __setitem__(self, key: Any, new: Any) -> None:
+        raise TypeError("a Tensor cannot be changed in place: the tape would not know. Use where, index_add or "
+                        "concatenate to make a new one, or write to .data of a leaf between two steps")
+
+    __hash__ = object.__hash__
+
+    def __repr__(self) -> str:
+        body = np.array2string(self.data, precision=6, threshold=20, separator=", ", prefix="Tensor(")
+        made = f", from {self.node.rule.name}" if self.node else ", requires_grad=True" if self.requires_grad else ""
+        return f"Tensor({body}, {self.dtype}{made})"
+
+
+def wrap(data: np.ndarray, node: Node | None = None) -> Tensor:
+    """A Tensor around an array that is not copied."""
+    t = Tensor.__new__(Tensor)
+    t.data, t.grad, t.requires_grad, t.node = data, None, node is not None, node
+    return t
+
+
+def value(x: ArrayLike) -> np.ndarray:
+    """The plain array of a Tensor, array or number (no copy)."""
+    return x.data if isinstance(x, Tensor) else np.asarray(x)
+
+
+def is_recording() -> bool:
+    """Whether operations on Tensors that require a gradient are recorded now."""
+    return _recording
+
+
+@contextmanager
+def recording(on: bool) -> Iterator[None]:
+    """Record, or do not record, inside the block."""
+    global _recording
+    before, _recording = _recording, on
+    try:
+        yield
+    finally:
+        _recording = before
+
+
+def no_grad() -> Any:
+    """Inside the block nothing is recorded: evaluation at the price of NumPy."""
+    return recording(False)
+
+
+_locks: dict[int, list] = {}
+
+
+class _Guard:
+    """Gives arrays back to their user when it dies."""
+
+    __slots__ = ("arrays",)
+
+    def __init__(self, arrays: list):
+        self.arrays = arrays
+
+    def __del__(self) -> None:
+        for array in self.arrays:
+            held = _locks[id(array)]
+            held[1] -= 1
+            if held[1] == 0:
+                del _locks[id(array)]
+                try:
+                    array.flags.writeable = True
+                except ValueError:  # a view whose base another tape still holds
+                    pass
+
+
+def _hold(args: tuple, values: list) -> _Guard | None:
+    """Make the arrays that a node shares with its user (leaves and constants) read-only for as long as it lives.
+
+    The results of operations are read-only for good; these are given back when the tape lets go of them.
+    """
+    arrays = []
+    for arg, array in zip(args, values):
+        if type(array) is not np.ndarray or (type(arg) is Tensor and arg.node is not None):
+            continue
+        held = _locks.get(id(array))
+        if held is not None:
+            held[1] += 1
+        elif array.flags.writeable:
+            array.flags.writeable = False
+            _locks[id(array)] = [array, 1]
+        else:
+            continue
+        arrays.append(array)
+    return _Guard(arrays) if arrays else None

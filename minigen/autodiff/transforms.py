@@ -1,0 +1,155 @@
+"""Functional transforms: each is a line or two over the reverse pass.
+
+Arguments are arrays, numbers or nested dicts, lists and tuples of them. A transform of plain arrays answers plain
+arrays; inside another transform, or on Tensors that require a gradient, it answers Tensors, so they compose.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from .backward import pull_back
+from .containers import leaves, rebuild, tree_map
+from .reductions import sum as total
+from .shapes import identity, reshape, stack
+from .tensor import Tensor, recording, value, wrap
+
+_running = 0
+
+
+@contextmanager
+def _transform() -> Iterator[bool]:
+    """Record inside; yields whether an enclosing transform may ask for the gradient of what comes out."""
+    global _running
+    _running += 1
+    try:
+        with recording(True):
+            yield _running > 1
+    finally:
+        _running -= 1
+
+
+def _variable(x: Any, name: str) -> Tensor:
+    """A fresh vertex with the value of x, through which cotangents still reach x where x is on a tape itself."""
+    if isinstance(x, Tensor):
+        if x.requires_grad:
+            return identity(x)
+        x = x.data
+    array = np.asarray(x)
+    if array.dtype.kind in "iub" and isinstance(x, int | float):
+        array = array.astype(np.float64)
+    if array.dtype not in (np.float32, np.float64):
+        raise TypeError(f"{name}: differentiated arguments must be float32 or float64, got {array.dtype}")
+    leaf = wrap(array.view())
+    leaf.requires_grad = True
+    return leaf
+
+
+def _trace(name: str, f: Callable, args: tuple, argnums: int | tuple[int, ...]) -> tuple[Any, list[Tensor], list]:
+    """f(*args) with fresh variables at argnums: the result, the variables, the trees they stand in."""
+    chosen = (argnums,) if isinstance(argnums, int) else tuple(argnums)
+    for i in chosen:
+        if not -len(args) <= i < len(args):
+            raise ValueError(f"{name}: argnums names argument {i}, but only {len(args)} were given")
+    args, trees = list(args), []
+    for i in chosen:
+        args[i] = tree_map(lambda x: _variable(x, name), args[i])
+        trees.append(args[i])
+    return f(*args), leaves(trees), trees
+
+
+def _nested(args: Any) -> bool:
+    return any(isinstance(x, Tensor) and x.requires_grad for x in leaves(list(args)))
+
+
+def value_and_grad(f: Callable, argnums: int | tuple[int, ...] = 0) -> Callable:
+    """x -> (f(x), df/dx) of a scalar function; raises TypeError where f is not scalar."""
+
+    def value_and_gradient(*args: Any) -> tuple[Any, Any]:
+        with _transform() as inside:
+            create = inside or _nested(args)
+            y, variables, trees = _trace("grad", f, args, argnums)
+            if np.size(value(y)) != 1:
+                raise TypeError(f"grad: the function must give a scalar, it gave shape {np.shape(value(y))}; "
+                                "use jacobian or vjp")
+            y = y if isinstance(y, Tensor) else wrap(np.asarray(y, float))
+            found = pull_back(y, np.ones_like(y.data), variables, create_graph=create, retain=create)
+        gradients = rebuild(trees, found)
+        return (y if create else y.data[()]), (gradients[0] if isinstance(argnums, int) else tuple(gradients))
+
+    return value_and_gradient
+
+
+def grad(f: Callable, argnums: int | tuple[int, ...] = 0) -> Callable:
+    """x -> df/dx of a scalar function."""
+    both = value_and_grad(f, argnums)
+    return lambda *args: both(*args)[1]
+
+
+def vjp(f: Callable, *args: Any) -> tuple[Any, Callable]:
+    """(f(x), g -> g' J): the pullback gives one cotangent per argument and may be called many times."""
+    with _transform() as inside:
+        create = inside or _nested(args)
+        y, variables, trees = _trace("vjp", f, args, tuple(range(len(args))))
+    y = y if isinstance(y, Tensor) else wrap(np.asarray(y, float))
+
+    def pullback(g: Any) -> tuple:
+        if np.shape(value(g)) != y.shape:
+            raise ValueError(f"vjp: cotangent has shape {np.shape(value(g))}; expected {y.shape}")
+        with _transform() as inside_now:
+            graph = create or inside_now or _nested((g,))
+            g = g if isinstance(g, Tensor) else np.asarray(g, y.dtype)
+            found = pull_back(y, wrap(g) if graph and not isinstance(g, Tensor) else g, variables,
+                              create_graph=graph, retain=True)
+        return tuple(rebuild(trees, found))
+
+    return (y if create else y.data), pullback
+
+
+def jvp(f: Callable, primals: tuple, tangents: tuple) -> tuple[Any, Any]:
+    """(f(x), J v). The pullback u -> u'J is linear, so its own pullback at any u sends v to J v."""
+    with _transform() as inside:
+        create = inside or _nested(primals) or _nested(tangents)
+        y, variables, _ = _trace("jvp", f, tuple(primals), tuple(range(len(primals))))
+        if not isinstance(y, Tensor):
+            return y, np.zeros_like(np.asarray(y, float))
+        u = wrap(np.zeros_like(y.data))
+        u.requires_grad = True
+        rows = pull_back(y, u, variables, create_graph=True, retain=True)
+        directions = leaves(list(tangents))
+        for x, v in zip(variables, directions, strict=True):
+            if np.shape(value(v)) != x.shape:
+                raise ValueError(f"jvp: tangent has shape {np.shape(value(v))}; expected {x.shape}")
+        along = total(stack([total(row * v) for row, v in zip(rows, directions)]))
+        out, = pull_back(along, np.ones((), along.dtype), [u], create_graph=create, retain=create)
+    return (y if create else y.data), out
+
+
+def jacobian(f: Callable, argnums: int = 0) -> Callable:
+    """x -> J, J[i, j] = df_i/dx_j, of shape f(x).shape + x.shape: one pullback per number of f(x)."""
+
+    def jacobian_at(*args: Any) -> Any:
+        with _transform() as inside:
+            create = inside or _nested(args)
+            y, (x,), _ = _trace("jacobian", f, args, argnums)
+            y = y if isinstance(y, Tensor) else wrap(np.asarray(y, float))
+            basis = np.eye(y.size, dtype=y.dtype).reshape(y.size, *y.shape)
+            rows = [pull_back(y, wrap(e) if create else e, [x], create_graph=create, retain=True)[0] for e in basis]
+            shape = (*y.shape, *x.shape)
+            return reshape(stack(rows), shape) if rows else np.zeros(shape, y.dtype)
+
+    return jacobian_at
+
+
+def hessian(f: Callable, argnums: int = 0) -> Callable:
+    """x -> H, H[i, j] = d^2 f / dx_i dx_j, of shape x.shape + x.shape."""
+    return jacobian(grad(f, argnums), argnums)
+
+
+def hvp(f: Callable) -> Callable:
+    """(x, v) -> H(x) v without forming H: the gradient of <grad f, v>."""
+    return lambda x, v: grad(lambda x: total(grad(f)(x) * v))(x)
