@@ -1,0 +1,134 @@
+r"""What the ledger has to hold: the claims and errata that each lecture executes.
+
+A lecture uses these ids in `claim(id, ...)` and `erratum(id, ...)`, and may add claims of its own. An erratum
+that takes several experiments is split by a suffix: `C2-plu` and `C2-qr` both run row C2.
+Errata come from `errata_table`: every executable row of a lecture is required of it once the lecture is
+listed in `CLAIMS`; the rows of later lectures are planned. Statements are in LaTeX, one line each; the source
+is document:line, or empty where the documents do not treat the subject.
+"""
+
+from dataclasses import dataclass
+
+from minigen.checks.errata_table import ERRATA, errata_of
+
+
+@dataclass(frozen=True)
+class RequiredClaim:
+    """One claim that a lecture must execute: id, LaTeX statement, source line in the lecture documents."""
+
+    id: str
+    statement: str
+    source: str
+
+
+_c = RequiredClaim
+
+CLAIMS: dict[int, tuple[RequiredClaim, ...]] = {
+    1: (  # autodiff
+        _c("tape-is-chain-rule", r"\nabla f \text{ by hand} = \nabla f \text{ by the tape}", "S2:15"),
+        _c("vjp-is-transposed-jvp", r"\langle u, J v \rangle = \langle J^T u, v \rangle", "S2:15"),
+        _c("jacobian-by-rows-and-columns",
+           r"J \text{ by } n \text{ vjps} = J \text{ by } m \text{ jvps}", "S2:15"),
+        _c("gradient-of-gradient", r"H v = \nabla (\nabla f \cdot v)", ""),
+        _c("ones-cotangent-is-blind", r"1^T J_{\mathrm{softmax}} = 0", ""),
+        _c("random-cotangent-sees", r"|u^T (J - \hat J)| > 0 \text{ for a wrong rule } \hat J", ""),
+        _c("reverse-cost-is-constant",
+           r"\mathrm{cost}(\nabla f) \leq c \, \mathrm{cost}(f) \text{ for every } n", ""),
+        _c("forward-cost-is-linear", r"\text{passes of forward mode for } \nabla f = n", ""),
+        _c("float32-gradient-error", r"|\nabla f_{32} - \nabla f_{64}| \leq c \, 2^{-24} |\nabla f|", ""),
+        _c("difference-step-optimum",
+           r"h^* = (3 \epsilon |f| / |f'''|)^{1/3} \text{ for central differences}", ""),
+    ),
+    2: (  # bayes
+        _c("evidence-closed-form", r"p(x) = \int p(x|\theta) p(\theta) d\theta", "S2:196"),
+        _c("posterior-mass", r"\int p(\theta|X) d\theta = 1", "S2:212"),
+        _c("conjugate-beta-bernoulli", r"p(\theta|X) = \mathrm{Beta}(a + s, b + n - s)", "S4:265"),
+        _c("conjugate-normal-mean",
+           r"p(\theta|X) = N(\mu_n, \sigma_n^2), \ 1/\sigma_n^2 = 1/\sigma_0^2 + n/\sigma^2", "S4:265"),
+        _c("conjugate-dirichlet-categorical",
+           r"p(\theta|X) = \mathrm{Dir}(\alpha + \mathrm{counts})", "S4:265"),
+        _c("posterior-predictive", r"p(x'|X) = \int p(x'|\theta) p(\theta|X) d\theta", "S4:261"),
+        _c("map-is-posterior-mode",
+           r"\arg\max_\theta [\log p(X|\theta) + \log p(\theta)] = \mathrm{mode}\, p(\theta|X)", "S2:218"),
+        _c("map-approaches-mle",
+           r"n |\theta_{MAP} - \theta_{MLE}| \text{ stays bounded as } n \to \infty", "S4:269"),
+        _c("forward-kl-is-mle",
+           r"KL(\pi \| p_\theta) + H(\pi) = -E_\pi \log p(x|\theta)", "S2:36"),
+        _c("forward-kl-marginals-exact",
+           r"q_j(\theta_j) = p(\theta_j|x) \text{ at the forward fit}", "S4:335"),
+        _c("reverse-kl-too-narrow",
+           r"\mathrm{Var}_q = (1 - \rho^2) \mathrm{Var}_p \text{ at the reverse fit}", "S4:326"),
+        _c("reverse-kl-one-mode", r"KL(q \| p) = \log 2 \text{ at one of two far modes}", "S4:304"),
+        _c("naive-evidence-unbiased", r"E \frac{1}{K} \sum_k p(x|z_k) = p(x)", "S2:295"),
+        _c("naive-log-evidence-low", r"E \log \frac{1}{K} \sum_k p(x|z_k) < \log p(x)", "S2:295"),
+        _c("naive-samples-exponential",
+           r"\mathrm{Var}[p(x|z)] / p(x)^2 + 1 = r^d \text{ in } d \text{ dimensions}", "S2:299"),
+    ),
+    11: (  # vae
+        _c("gaussian-kl-quadrature",
+           r"KL(N(\mu, \sigma^2) \| N(0, 1)) = (\mu^2 + \sigma^2 - 1)/2 - \log \sigma", "S1:336"),
+        _c("gaussian-kl-monte-carlo", r"E_q[\log q(z) - \log p(z)] = KL(q \| p)", "S1:336"),
+        _c("elbo-two-forms",
+           r"E_q[\log p(x,z) - \log q(z|x)] = E_q \log p(x|z) - KL(q(z|x) \| p(z))", "S1:332-336"),
+        _c("elbo-decomposition", r"\log p(x) = \mathcal{L}(q) + KL(q(z|x) \| p(z|x))", "S2:341"),
+        _c("elbo-is-a-bound", r"\mathcal{L}(x) \leq \log p(x)", "S2:329"),
+        _c("reparameterised-gradient",
+           r"E_\epsilon \nabla_\phi r(\mu + \sigma \epsilon) = \nabla_\phi E_q r(z)", "S1:220"),
+        _c("importance-sampling-evidence",
+           r"E \frac{1}{K} \sum_k p(x,z_k)/q(z_k|x) = p(x)", "S1:384"),
+        _c("importance-sampling-above-elbo",
+           r"E \log \frac{1}{K} \sum_k p(x,z_k)/q(z_k|x) \geq \mathcal{L}(x)", "S1:384"),
+        _c("linear-vae-reaches-ppca",
+           r"\max \mathcal{L} \text{ of a linear VAE} = \max \log p \text{ of pPCA}", "S2:273"),
+        _c("bits-back-round-trip", r"\mathrm{decode}(\mathrm{encode}(x)) = x", "S1:352"),
+        _c("bits-back-length",
+           r"\text{bits of bits-back} \leq -\mathcal{L} / \log 2 + \text{overhead}", "S1:352"),
+        _c("amortisation-gap-nonnegative",
+           r"\max_\phi \mathcal{L}(x; \phi) - \mathcal{L}(x; f_\lambda(x)) \geq 0", "S1:275"),
+        _c("amortisation-gap-falls", r"\text{gap of a wide encoder} < \text{gap of a narrow one}", "S1:268"),
+    ),
+    14: (  # change of variables
+        _c("change-of-variables-mass", r"\int p(f(x)) |\det J_f(x)| dx = 1", "S2:22"),
+        _c("change-of-variables-density", r"p(x) = p(f(x)) |\det J_f(x)|", "S2:22"),
+        _c("inverse-log-det", r"\log|\det J_g(f(x))| = -\log|\det J_f(x)|", "S2:22"),
+        _c("composition-log-det",
+           r"\log|\det J_{f_2 \circ f_1}(x)| = \log|\det J_{f_1}(x)| + \log|\det J_{f_2}(f_1(x))|", "S2:32"),
+        _c("reverse-kl-of-flow",
+           r"KL(p \| \pi) = E_{p(z)}[\log p(z) - \log|\det J_g| - \log \pi(g(z))]", "S2:40"),
+        _c("kl-duality-value", r"KL(\pi(x) \| p(x|\theta)) = KL(p(z|\theta) \| p(z))", "S2:44"),
+        _c("plu-log-det", r"\log|\det PLU| = \sum_i \log|u_{ii}|", "S2:65"),
+        _c("qr-log-det", r"\log|\det QR| = \sum_i \log|r_{ii}|", "S2:70"),
+        _c("householder-orthogonal", r"Q^T Q = I \text{ for a product of reflections}", "S2:73"),
+        _c("planar-log-det",
+           r"\log|\det J| = \log|1 + h'(w^T z + b) u^T w|", "S4:768"),
+        _c("planar-constraint", r"w^T \hat u \geq -1", "S4:768"),
+        _c("planar-inverse", r"f^{-1}(f(z)) = z \text{ by root finding}", "S4:768"),
+        _c("planar-implicit-gradient",
+           r"d\alpha/d\theta = -(\partial F/\partial \alpha)^{-1} \partial F/\partial \theta", "S4:768"),
+        _c("planar-flow-mass", r"\int q_K(z) dz = 1 \text{ in two dimensions}", "S4:768"),
+        _c("potential-fit-bound", r"E_q[\log q(z) + U(z)] \geq -\log Z", "S2:40"),
+    ),
+}
+
+
+def erratum_row(id: str) -> str:
+    """Row of the errata table that an erratum id runs: `C2-plu` runs C2."""
+    return id.split("-", 1)[0]
+
+
+def required_ids(lecture: int) -> list[str]:
+    """Ids that the ledger of this lecture must hold: claims, then errata. Empty for a planned lecture."""
+    if lecture not in CLAIMS:
+        return []
+    return [claim.id for claim in CLAIMS[lecture]] + [row.id for row in errata_of(lecture)]
+
+
+def missing_ids(lecture: int, present: set[str]) -> list[str]:
+    """Required ids that `present` does not cover."""
+    covered = present | {erratum_row(id) for id in present}
+    return [id for id in required_ids(lecture) if id not in covered]
+
+
+def planned_errata() -> list[str]:
+    """Executable rows whose lecture is not written yet."""
+    return [row.id for row in ERRATA if row.executable and row.lecture not in CLAIMS]
