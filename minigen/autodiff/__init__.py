@@ -37,6 +37,7 @@ from .elementwise import (
     tanh,
     where,
 )
+from .fused import bernoulli_logits, gaussian_kl, layer_norm, linear, masked_linear
 from .indexing import getitem, index_add, take_along_axis
 from .linalg import mT, matmul
 from .reductions import cumsum, log_softmax, logsumexp, max, mean, min, prod, softmax, sum, var
