@@ -1,49 +1,72 @@
-"""Rules of reading and adding at places: `x[key]` and `index_add` are each other's cotangent."""
+"""Rules of reading and adding at places: `getitem` and `scatter` are each other's cotangent."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_index
 
 from .rules import primitive
 from .tensor import value
 
-
-def _plain(key: Any) -> Any:
-    """The key with any Tensor in it as its array."""
-    return tuple(_plain(k) for k in key) if isinstance(key, tuple) else value(key) if hasattr(key, "node") else key
-
-
-def _repeats(key: Any) -> bool:
-    """Whether the same place may be named twice (only integer arrays can do that)."""
-    parts = key if isinstance(key, tuple) else (key,)
-    return any(isinstance(k, list | np.ndarray) and np.asarray(k).dtype != bool for k in parts)
+# Each part of a key is an argument of its own: the tape then guards index arrays as it guards any other.
+_getitem = primitive("getitem", lambda x, *key: x[key],
+                     lambda g, y, x, *key: _scatter(g, x.shape, *key))
 
 
-def _index_add(x: np.ndarray, key: Any, add: np.ndarray) -> np.ndarray:
-    """A copy of x with `add` added at x[key]; places named twice receive both."""
-    out = np.array(x)
-    if _repeats(key):
-        np.add.at(out, key, add)
+def _scatter_forward(g: np.ndarray, shape: tuple[int, ...], *key: Any) -> np.ndarray:
+    """Zeros of `shape` with g added at `key`."""
+    out = np.zeros(shape, np.result_type(g))
+    if not any(isinstance(k, np.ndarray) and k.dtype != bool for k in key):
+        out[key] = g  # only integer arrays can name a place twice
+    elif isinstance(key[-1], np.ndarray) and all(isinstance(k, slice) and k == slice(None) for k in key[:-1]):
+        _scatter_rows(out, len(key) - 1, key[-1], g)
     else:
-        out[key] += add
+        np.add.at(out, key, g)
     return out
 
 
-index_add = primitive("index_add", _index_add, lambda g, y, x, key, add: g, None,
-                      lambda g, y, x, key, add: getitem(g, key))
-getitem = primitive("getitem", lambda x, key: x[_plain(key)],
-                    lambda g, y, x, key: index_add(np.zeros(x.shape, x.dtype), _plain(key), g))
+def _scatter_rows(out: np.ndarray, axis: int, indices: np.ndarray, g: np.ndarray) -> None:
+    """Add g at `indices` of one axis: rows named twice are sorted together and summed (np.add.at is 2-9x slower)."""
+    before, n, after = out.shape[:axis], out.shape[axis], out.shape[axis + 1:]
+    rows = indices.ravel() % n
+    g = np.broadcast_to(g, (*before, *indices.shape, *after)).reshape(*before, rows.size, *after)
+    if np.bincount(rows, minlength=1).max() > 1:
+        order = np.argsort(rows, kind="stable")
+        starts = np.flatnonzero(np.diff(rows[order], prepend=-1))
+        g = np.add.reduceat(np.take(g, order, axis), starts, axis)
+        rows = rows[order[starts]]
+    out[(*(slice(None),) * axis, rows)] = g
 
 
-def _grid(indices: np.ndarray, shape: tuple[int, ...], axis: int) -> tuple:
-    """The key that take_along_axis reads."""
-    key = list(np.ix_(*(np.arange(n) for n in indices.shape)))
-    key[axis % len(shape)] = indices
-    return tuple(key)
+_scatter = primitive("scatter", _scatter_forward,
+                     lambda g, y, add, shape, *key: _getitem(g, *key))
+
+
+def _parts(key: Any) -> tuple:
+    """The key as a tuple of slices, None, Ellipsis, ints and arrays."""
+    parts = key if isinstance(key, tuple) else (key,)
+    return tuple(np.array(k, dtype=None if len(k) else int) if isinstance(k, list | tuple) else k for k in parts)
+
+
+def getitem(x: Any, key: Any) -> Any:
+    """x[key], for every key of NumPy: ints, slices, None, Ellipsis, integer and boolean arrays (or Tensors)."""
+    return _getitem(x, *_parts(key))
+
+
+def index_add(x: Any, key: Any, add: Any) -> Any:
+    """x with `add` (broadcast) added at x[key]; a place that is named twice receives both."""
+    if isinstance(add, int | float):
+        add = np.asarray(add, np.result_type(x.dtype, add))
+    return x + _scatter(add, x.shape, *_parts(key))
 
 
 def take_along_axis(x: Any, indices: Any, axis: int) -> Any:
-    """x read at `indices` along one axis, as np.take_along_axis (equal shapes off that axis)."""
-    return getitem(x, _grid(np.asarray(value(indices)), x.shape, axis))
+    """y[i, j, k] = x[i, indices[i, j, k], k] for axis 1, and so on; off the axis the shapes broadcast, as in NumPy."""
+    indices = np.asarray(value(indices))
+    if indices.ndim != x.ndim:
+        raise ValueError(f"take_along_axis: indices has shape {indices.shape}; expected {x.ndim} axes as x {x.shape}")
+    key = list(np.ix_(*(np.arange(n) for n in x.shape)))
+    key[normalize_axis_index(axis, x.ndim)] = indices
+    return getitem(x, tuple(key))
