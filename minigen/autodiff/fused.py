@@ -18,6 +18,21 @@ from .shapes import expand_dims, reshape, transpose
 from .tensor import value
 
 
+FAST: dict[str, Callable] = {}
+"""Faster twins for contiguous float32 arrays, by name, entered by `minigen.nn.use_kernels`; NumPy serves without."""
+
+
+def _fast(name: str, *arrays: Any) -> Callable | None:
+    """The kernel of that name where every array suits it."""
+    kernel = FAST.get(name)
+    if kernel is None:
+        return None
+    for a in arrays:
+        if type(a) is not np.ndarray or a.dtype != np.float32 or not a.flags.c_contiguous:
+            return None
+    return kernel
+
+
 class Activation(NamedTuple):
     """y = f(z): `apply` overwrites z with f(z); `slope` gives f'(z) from y."""
 
@@ -57,6 +72,9 @@ UNFUSED = {"silu": silu}  # their slope cannot be told from y alone
 
 def _linear(x: np.ndarray, W: np.ndarray, b: np.ndarray | None, activation: str | None) -> np.ndarray:
     y = np.matmul(x, W)
+    if b is not None and y.ndim == 2 and (kernel := _fast(f"bias_{activation}", y, b)):
+        kernel(y, b)
+        return y
     if b is not None:
         y += b
     if activation is not None:
@@ -66,12 +84,21 @@ def _linear(x: np.ndarray, W: np.ndarray, b: np.ndarray | None, activation: str 
 
 def _linear_joint(g: Any, y: Any, wanted: list[bool], x: Any, W: Any, b: Any, activation: str | None) -> list:
     """d = g * f'(z):  dx gets d W',  dW gets x' d,  db gets the column sums of d"""
+    if y.ndim == 2 and (kernel := _fast(f"{activation}_cotangent", g, y)):
+        d, db = np.empty_like(y), np.empty_like(y[0])
+        kernel(g, y, d, db)
+        return [d @ W.T if wanted[0] else None, _outer(x, d) if wanted[1] else None, db, None]
     d = g if activation is None else g * ACTIVATIONS[activation].slope(y)
     flat = reshape(d, (-1, d.shape[-1])) if d.ndim != 2 else d
     dx = d @ transpose(W) if wanted[0] else None
-    dW = transpose(reshape(x, (-1, x.shape[-1]))) @ flat if wanted[1] else None
+    dW = _outer(reshape(x, (-1, x.shape[-1])), flat) if wanted[1] else None
     db = total(flat, axis=0) if wanted[2] else None
     return [dx, dW, db, None]
+
+
+def _outer(x: Any, d: Any) -> Any:
+    """x' d"""
+    return transpose(x) @ d
 
 
 _linear_op = primitive("linear", _linear, joint=_linear_joint)
@@ -131,6 +158,10 @@ def _log1p(e: np.ndarray) -> np.ndarray:
 
 def _bernoulli_logits(t: np.ndarray, x: np.ndarray) -> np.ndarray:
     """sum_j x_j t_j - softplus(t_j) along the last axis, without overflow."""
+    if t.ndim == 2 and t.shape == np.shape(x) and (kernel := _fast("bernoulli_logits", t, x)):
+        out = np.empty(len(t), np.float32)
+        kernel(t, x, out)
+        return out
     e = np.exp(-np.abs(t))
     terms = x * t
     terms -= np.maximum(t, 0)
@@ -138,8 +169,17 @@ def _bernoulli_logits(t: np.ndarray, x: np.ndarray) -> np.ndarray:
     return terms.sum(-1)
 
 
-bernoulli_logits = primitive("bernoulli_logits", _bernoulli_logits,
-                             lambda g, y, t, x: expand_dims(g, -1) * (x - sigmoid(t)),
+def _bernoulli_logits_vjp(g: Any, y: Any, t: Any, x: Any) -> Any:
+    """d sum_j x_j t_j - softplus(t_j) = sum_j (x_j - sigmoid(t_j)) dt_j"""
+    if y.ndim == 1 and t.shape == x.shape and (kernel := _fast("bernoulli_cotangent", t, x)):
+        if type(g) is np.ndarray and g.dtype == np.float32:
+            d = np.empty_like(t)
+            kernel(np.ascontiguousarray(g), t, x, d)
+            return d
+    return expand_dims(g, -1) * (x - sigmoid(t))
+
+
+bernoulli_logits = primitive("bernoulli_logits", _bernoulli_logits, _bernoulli_logits_vjp,
                              lambda g, y, t, x: expand_dims(g, -1) * t)
 bernoulli_logits.__doc__ = """log prod_j Bernoulli(x_j | sigmoid(t_j)), in nats. t, x: (..., D); result (...)."""
 
