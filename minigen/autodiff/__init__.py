@@ -39,7 +39,7 @@ from .elementwise import (
 )
 from .fused import bernoulli_logits, gaussian_kl, layer_norm, linear, masked_linear
 from .indexing import getitem, index_add, take_along_axis
-from .linalg import mT, matmul
+from .linalg import matmul, mT
 from .reductions import cumsum, log_softmax, logsumexp, max, mean, min, prod, softmax, sum, var
 from .rules import RULES, Rule, primitive
 from .shapes import (

@@ -6,6 +6,7 @@ order without recursion. A first-order pass computes on plain arrays; `create_gr
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -80,21 +81,21 @@ def reachable(root: Tensor) -> tuple[list[Node], list[Tensor]]:
             raise RuntimeError(f"backward: the tape of {node.rule.name!r} was freed by an earlier backward; "
                                "call backward(retain=True) the first time to keep it")
         nodes.append(node)
-        for arg in node.args:
-            if type(arg) is Tensor and arg.requires_grad:
-                v = arg.node if arg.node is not None else arg
+        for arg, want in zip(node.args, node.wanted):
+            if want:
+                v = arg.node or arg
                 if v not in seen:
                     seen.add(v)
                     (leaves if v is arg else stack).append(v)
-    nodes.sort(key=lambda node: node.tick, reverse=True)
+    nodes.sort(key=attrgetter("tick"), reverse=True)
     return nodes, leaves
 
 
 def leads_to(targets: set[Vertex], nodes: list[Node]) -> set[Vertex]:
-    """The nodes from which a target can be reached: only there does a cotangent need to flow."""
+    """The vertices from which a target can be reached: only there does a cotangent need to flow."""
     useful = set(targets)
     for node in reversed(nodes):
-        if node not in useful and any(type(a) is Tensor and vertex(a) in useful for a in node.args):
+        if node not in useful and any(want and vertex(arg) in useful for arg, want in zip(node.args, node.wanted)):
             useful.add(node)
     return useful
 
@@ -108,37 +109,34 @@ def reverse(root: Tensor, g: Any, nodes: list[Node], targets: set[Vertex], usefu
         for node in nodes:
             if node in targets or node not in cotangents:
                 continue
-            _send(node, cotangents.pop(node), useful, cotangents, owned, create_graph)
+            g = cotangents.pop(node)
+            wanted = node.wanted
+            if useful is not None:
+                wanted = [want and vertex(arg) in useful for arg, want in zip(node.args, wanted)]
+            args, y = (_as_recorded(node), wrap(node.y, node)) if create_graph else (node.values, node.y)
+            for arg, cotangent in zip(node.args, node.rule.cotangents(g, y, wanted, args, node.kwargs)):
+                if cotangent is not None:
+                    _deliver(arg, cotangent, cotangents, owned)
             if free:
                 node.free()
     return {v: cotangents[v] for v in targets if v in cotangents}
 
 
-def _send(node: Node, g: Any, useful: set | None, cotangents: dict, owned: set, create_graph: bool) -> None:
-    if useful is None:
-        wanted = [type(a) is Tensor and a.requires_grad for a in node.args]
+def _deliver(arg: Tensor, cotangent: Any, cotangents: dict[Vertex, Any], owned: set[Vertex]) -> None:
+    """Add a cotangent to what its vertex has received so far."""
+    v, data = arg.node or arg, arg.data
+    if cotangent.shape != data.shape:
+        cotangent = unbroadcast(cotangent, data.shape)
+    if cotangent.dtype != data.dtype:
+        cotangent = cotangent.astype(data.dtype)
+    if v not in cotangents:
+        cotangents[v] = cotangent
+    elif v in owned:
+        cotangents[v] += cotangent
     else:
-        wanted = [type(a) is Tensor and vertex(a) in useful for a in node.args]
-    if create_graph:
-        args, y = _as_recorded(node), wrap(node.y, node)
-    else:
-        args, y = node.values, node.y
-    for arg, want, cotangent in zip(node.args, wanted, node.rule.cotangents(g, y, wanted, args, node.kwargs)):
-        if not want:
-            continue
-        if cotangent.shape != arg.data.shape:
-            cotangent = unbroadcast(cotangent, arg.data.shape)
-        if cotangent.dtype != arg.data.dtype:
-            cotangent = cotangent.astype(arg.data.dtype)
-        v = vertex(arg)
-        if v not in cotangents:
-            cotangents[v] = cotangent
-        elif v in owned:
-            cotangents[v] += cotangent
-        else:
-            cotangents[v] = cotangents[v] + cotangent
-            if type(cotangents[v]) is np.ndarray:
-                owned.add(v)
+        cotangents[v] = cotangents[v] + cotangent
+        if type(cotangents[v]) is np.ndarray:
+            owned.add(v)
 
 
 def _as_recorded(node: Node) -> tuple:

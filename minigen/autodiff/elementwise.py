@@ -39,7 +39,9 @@ negative = primitive("negative", np.negative, lambda g, y, x: -g)
 def _power_base_vjp(g: Any, y: Any, x: Any, p: Any) -> Any:
     """d x^p = p x^(p-1) dx"""
     if isinstance(p, int | float):
-        return g * 2 * x if p == 2 else shielded(g, g * (p * x ** (p - 1)))
+        if p in (0, 1, 2):  # the factor x^(p-1) written out: its own derivative at x = 0 must not be 0 * inf
+            return (g * 0, g, g * 2 * x)[int(p)]
+        return shielded(g, g * (p * x ** (p - 1)))
     return shielded(g, g * where(value(p) == 0, 0.0, p * x ** where(value(p) == 0, 1.0, p - 1)))
 
 

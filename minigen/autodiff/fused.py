@@ -17,7 +17,6 @@ from .rules import primitive
 from .shapes import expand_dims, reshape, transpose
 from .tensor import value
 
-
 FAST: dict[str, Callable] = {}
 """Faster twins for contiguous float32 arrays, by name, entered by `minigen.nn.use_kernels`; NumPy serves without."""
 

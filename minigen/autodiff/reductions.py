@@ -21,6 +21,12 @@ def axes_of(axis: Axis, ndim: int) -> tuple[int, ...]:
     return tuple(a % ndim for a in ((axis,) if isinstance(axis, int | np.integer) else axis))
 
 
+def floating(x: Any) -> np.ndarray:
+    """x as an array of floats: float32 and float64 stay what they are, integers become float64."""
+    x = np.asarray(x)
+    return x if x.dtype.kind == "f" else x.astype(float)
+
+
 def expand(y: Any, x: Any, axis: Axis) -> Any:
     """A reduced value with the axes put back as ones, so that it broadcasts against x."""
     axes = axes_of(axis, x.ndim)
@@ -62,7 +68,7 @@ def _prod_vjp(g: Any, y: Any, x: Any, axis: Axis = None, keepdims: bool = False)
     axes = axes_of(axis, x.ndim)
     rest = tuple(i for i in range(x.ndim) if i not in axes)
     order = (*rest, *axes)
-    flat = reshape(_transpose(x, order), (*(x.shape[i] for i in rest), -1 if x.size else count(x, axis)))
+    flat = reshape(_transpose(x, order), (*(x.shape[i] for i in rest), count(x, axis)))
     others = _exclusive_cumprod(flat, reverse=False) * _exclusive_cumprod(flat, reverse=True)
     others = _transpose(reshape(others, tuple(x.shape[i] for i in order)), tuple(np.argsort(order)))
     return expand(g, x, axis) * others
@@ -97,7 +103,9 @@ def _var_vjp(g: Any, y: Any, x: Any, axis: Axis = None, ddof: int = 0, keepdims:
 
 
 def _var(x: np.ndarray, axis: Axis = None, ddof: int = 0, keepdims: bool = False) -> np.ndarray:
-    """mean((x - mean(x))^2), the divisor n - ddof."""
+    """mean((x - mean(x))^2), the divisor n - ddof; raises ValueError where that is not positive."""
+    if count(x, axis) <= ddof:
+        raise ValueError(f"var: {count(x, axis)} numbers along axis {axis} with ddof {ddof}; expected more than ddof")
     return np.var(x, axis=axis, ddof=ddof, keepdims=keepdims)
 
 
@@ -115,6 +123,7 @@ cumsum = primitive("cumsum", np.cumsum, _cumsum_vjp)
 
 def _logsumexp(x: np.ndarray, axis: Axis = None, keepdims: bool = False) -> np.ndarray:
     """log sum exp(x), shifted by the maximum; -inf where every term is -inf."""
+    x = floating(x)
     top = np.max(x, axis=axis, keepdims=True, initial=-np.inf)
     top = np.where(np.isfinite(top), top, 0).astype(x.dtype, copy=False)
     with np.errstate(divide="ignore"):
@@ -133,11 +142,13 @@ logsumexp = primitive("logsumexp", _logsumexp, _logsumexp_vjp)
 
 def _log_softmax(x: np.ndarray, axis: int = -1) -> np.ndarray:
     """x - logsumexp(x)."""
+    x = floating(x)
     return x - _logsumexp(x, axis=axis, keepdims=True)
 
 
 def _softmax(x: np.ndarray, axis: int = -1) -> np.ndarray:
     """exp(x) / sum exp(x)."""
+    x = floating(x)
     e = np.exp(x - np.max(x, axis=axis, keepdims=True, initial=-np.inf))
     return e / e.sum(axis=axis, keepdims=True)
 

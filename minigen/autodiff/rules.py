@@ -1,8 +1,8 @@
 """The table of gradient rules. A rule is one entry: how a value is made, and how a cotangent flows to each argument.
 
 `primitive("exp", np.exp, lambda g, y, x: g * y)` reads: y = exp(x); the cotangent g of y sends g * y to x.
-Rules are written in the engine's own operations. On plain arrays those are NumPy, so a first-order backward pass makes
-no Tensor; on Tensors they are recorded, so gradients of gradients need no further rule.
+Rules are written in the engine's own operations. On plain arrays those are NumPy, so a first-order backward pass
+makes no Tensor; on Tensors they are recorded, so gradients of gradients need no further rule.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Rule:
 
 
 def primitive(name: str, forward: Callable, *vjps: Callable | None, joint: Callable | None = None) -> Callable:
-    """Enter a rule in the table and return the operation: plain arrays in, plain array out; any Tensor in, Tensor out."""
+    """Enter a rule in the table; returns the operation: arrays in, an array out; any Tensor in, a Tensor out."""
     if name in RULES:
         raise ValueError(f"primitive: there is a rule named {name!r} already")
     rule = RULES[name] = Rule(name, forward, vjps, joint)
@@ -56,20 +56,23 @@ def primitive(name: str, forward: Callable, *vjps: Callable | None, joint: Calla
 
 def apply(rule: Rule, args: tuple, kwargs: dict) -> Any:
     """Compute the value and, where an argument requires a gradient, record the node."""
-    values, lifted, traced = list(args), False, False
-    for i, arg in enumerate(args):
+    values, wanted, lifted = [], [], False
+    for arg in args:
         if type(arg) is Tensor:
-            values[i] = arg.data
+            values.append(arg.data)
+            wanted.append(arg.requires_grad)
             lifted = True
-            traced = traced or arg.requires_grad
+        else:
+            values.append(arg)
+            wanted.append(False)
     y = rule.forward(*values, **kwargs)
     if not lifted:
         return y
     if type(y) is not np.ndarray:
         y = np.asarray(y)
-    if not (traced and tape._recording):
-        return wrap(y)
-    return wrap(y, Node(rule, args, values, kwargs, y))
+    if tape._recording and True in wanted:
+        return wrap(y, Node(rule, args, values, wanted, kwargs, y))
+    return wrap(y)
 
 
 def unbroadcast(g: Any, shape: tuple[int, ...]) -> Any:

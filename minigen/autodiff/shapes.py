@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from .rules import primitive
+from .tensor import value
 
 identity = primitive("identity", lambda x: np.asarray(x).view(), lambda g, y, x: g)
 reshape = primitive("reshape", np.reshape, lambda g, y, x, shape: reshape(g, x.shape))
@@ -30,7 +31,7 @@ flip = primitive("flip", np.flip, lambda g, y, x, axis=None: flip(g, axis))
 
 def _roll_vjp(g: Any, y: Any, x: Any, shift: Any, axis: Any = None) -> Any:
     """rolled back"""
-    return roll(g, tuple(-s for s in shift) if isinstance(shift, tuple) else -shift, axis)
+    return roll(g, tuple(-s for s in shift) if np.ndim(shift) else -shift, axis)
 
 
 roll = primitive("roll", np.roll, _roll_vjp)
@@ -44,7 +45,7 @@ def _parts(g: Any, sizes: Sequence[int], axis: int) -> list:
 
 def _concatenate_joint(g: Any, y: Any, wanted: list[bool], *parts: Any, axis: int = 0) -> list:
     """each part takes its piece of the cotangent"""
-    return _parts(g, [p.shape[axis] for p in parts], axis)
+    return _parts(g, [np.shape(value(p))[axis] for p in parts], axis)
 
 
 _concatenate = primitive("concatenate", lambda *parts, axis=0: np.concatenate(parts, axis=axis),
@@ -58,15 +59,14 @@ def concatenate(parts: Sequence[Any], axis: int = 0) -> Any:
 
 def stack(parts: Sequence[Any], axis: int = 0) -> Any:
     """Join along a new axis."""
-    ndim = parts[0].ndim if hasattr(parts[0], "ndim") else 0
-    return concatenate([expand_dims(p, axis % (ndim + 1)) for p in parts], axis=axis)
+    return concatenate([expand_dims(p, axis) for p in parts], axis=axis)
 
 
 def split(x: Any, sections: int | Sequence[int], axis: int = 0) -> list:
     """Cut along an axis: into equal sections, or before each index of a list, as np.split."""
     n = x.shape[axis]
     if isinstance(sections, int | np.integer):
-        if n % sections:
+        if sections < 1 or n % sections:
             raise ValueError(f"split: axis {axis} has length {n}, which {sections} sections do not divide")
         return _parts(x, [n // sections] * int(sections), axis)
     edges = [0, *sections, n]

@@ -22,15 +22,16 @@ class Node:
     """One application of a rule: y = rule(*args, **kwargs), in the order of `tick`.
 
     `values` are the plain arrays of `args` at the time of recording; the node keeps them, not the Tensor it made,
-    so a graph holds no reference cycle and dies with its last Tensor.
+    so a graph holds no reference cycle and dies with its last Tensor. `wanted` says which arguments take a cotangent.
     """
 
-    __slots__ = ("rule", "args", "values", "kwargs", "y", "tick", "guard")
+    __slots__ = ("rule", "args", "values", "wanted", "kwargs", "y", "tick", "guard")
 
-    def __init__(self, rule: Any, args: tuple, values: list, kwargs: dict, y: np.ndarray):
-        self.rule, self.args, self.values, self.kwargs, self.y = rule, args, values, kwargs, y
+    def __init__(self, rule: Any, args: tuple, values: list, wanted: list[bool], kwargs: dict, y: np.ndarray):
+        self.rule, self.args, self.values, self.wanted = rule, args, values, wanted
+        self.kwargs, self.y = kwargs, y
         self.tick = next(_ticks)
-        self.guard = _hold(args, values)
+        self.guard = hold(values)
         y.flags.writeable = False
 
     def free(self) -> None:
@@ -169,22 +170,23 @@ class _Guard:
                     pass
 
 
-def _hold(args: tuple, values: list) -> _Guard | None:
+def hold(values: list) -> _Guard | None:
     """Make the arrays that a node shares with its user (leaves and constants) read-only for as long as it lives.
 
     The results of operations are read-only for good; these are given back when the tape lets go of them.
     """
-    arrays = []
-    for arg, array in zip(args, values):
-        if type(array) is not np.ndarray or (type(arg) is Tensor and arg.node is not None):
+    arrays = None
+    for array in values:
+        if type(array) is not np.ndarray:
             continue
-        held = _locks.get(id(array))
-        if held is not None:
-            held[1] += 1
-        elif array.flags.writeable:
+        if array.flags.writeable:
             array.flags.writeable = False
             _locks[id(array)] = [array, 1]
+        elif id(array) in _locks:
+            _locks[id(array)][1] += 1
         else:
             continue
+        if arrays is None:
+            arrays = []
         arrays.append(array)
-    return _Guard(arrays) if arrays else None
+    return None if arrays is None else _Guard(arrays)
