@@ -31,7 +31,8 @@ def find_lecture(name: str) -> Path:
         number, topic = path.stem.split("_", 1)
         if wanted in (path.stem, topic) or wanted.zfill(2) == number:
             return path
-    raise ValueError(f"lecture {name!r} does not exist; there are: {', '.join(p.stem for p in files) or 'none'}")
+    known = ", ".join(path.stem for path in files) or "none"
+    raise ValueError(f"lecture {name!r} does not exist; there are: {known}")
 
 
 def _folder(name: str) -> Path:
@@ -43,6 +44,6 @@ def _folder(name: str) -> Path:
     if (checkout / "pyproject.toml").is_file() and (checkout / name).is_dir():
         return checkout / name
     raise FileNotFoundError(
-        f"this installation of minigen has no {name}: neither {bundled} (wheel) nor {checkout / name} beside a "
-        "pyproject.toml (checkout) exists; install it again with pip"
+        f"this installation of minigen has no {name}: neither {bundled} (wheel) nor {checkout / name} "
+        "beside a pyproject.toml (checkout) exists; install it again with pip"
     )
