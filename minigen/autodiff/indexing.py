@@ -63,7 +63,7 @@ def index_add(x: Any, key: Any, add: Any) -> Any:
 
 
 def take_along_axis(x: Any, indices: Any, axis: int) -> Any:
-    """y[i, j, k] = x[i, indices[i, j, k], k] for axis 1, and so on; off the axis the shapes broadcast, as in NumPy."""
+    """y[i, j, k] = x[i, indices[i, j, k], k] for axis 1, and so on; off the axis the shapes broadcast."""
     indices = np.asarray(value(indices))
     if indices.ndim != x.ndim:
         raise ValueError(f"take_along_axis: indices has shape {indices.shape}; expected {x.ndim} axes as x {x.shape}")
