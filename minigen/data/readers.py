@@ -157,6 +157,9 @@ def read_table(path: str | Path, columns: tuple[str, ...], *, max_bytes: int = M
 
 
 def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, where: str) -> np.ndarray:
+    # NumPy writes no comments; a damaged length makes one, which swallows the members listed after it.
+    if member.comment:
+        raise DataError(f"{where}: has a comment in the directory of the archive; expected none")
     # Only these two hold a decompressor to the size that the member declares.
     if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise DataError(f"{where}: compression type {member.compress_type}; expected stored or deflated")

@@ -4,8 +4,10 @@ Whatever is random draws from the generator handed in and from nothing else, so 
 before the call fixes the result.
 """
 
+import functools
 import operator
 from collections.abc import Iterator
+from fractions import Fraction
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
@@ -40,9 +42,10 @@ def binarise(
 def dequantise(x: ArrayLike, levels: int, rng: np.random.Generator, *, dtype: DTypeLike = np.float32) -> np.ndarray:
     """y = (x + u) / levels, u ~ U[0, 1): uniform noise that spreads each grey level over its bin.
 
-    x: integers 0..levels-1, any shape; y in [0, 1), same shape, and floor(levels y) = x. An exact density q of y
-    bounds the discrete one: E_u log q(y) - D log levels <= log P(x) in nats, for D pixels (Theis et al. 2016,
-    section 3.1). ValueError for values that are not such integers, NaN or nothing at all.
+    x: integers 0..levels-1, any shape; y in [0, 1), same shape, `dtype` float32 or float64, and
+    floor(levels y) = x in exact arithmetic. A density q of y bounds the discrete one for D pixels, in nats:
+    E_u log q(y) - D log levels <= log P(x) (Theis et al. 2016, section 3.1). ValueError for values that are not
+    such integers, NaN or nothing at all.
     """
     x = _grey(_filled(x, "dequantise"), levels, "dequantise")
     dtype = np.dtype(dtype)
@@ -144,13 +147,13 @@ def _probabilities(x: np.ndarray, levels: int | None) -> np.ndarray:
     return x
 
 
+@functools.lru_cache
 def _bins(levels: int, dtype: np.dtype) -> tuple[np.ndarray, np.ndarray]:
     """The least and the greatest number of `dtype` in each bin [k/levels, (k+1)/levels)."""
-    edges = np.arange(levels + 1) / levels
-    rounded = edges.astype(dtype)
-    low = np.where(rounded < edges, np.nextafter(rounded, dtype.type(2)), rounded)
-    high = np.where(rounded >= edges, np.nextafter(rounded, dtype.type(-1)), rounded)
-    return low[:-1], high[1:]
+    nearest = (np.arange(levels + 1) / levels).astype(dtype)
+    short = np.array([Fraction(float(edge)) < Fraction(k, levels) for k, edge in enumerate(nearest)])
+    low = np.where(short, np.nextafter(nearest, dtype.type(2)), nearest)
+    return low[:-1], np.nextafter(low[1:], dtype.type(-1))
 
 
 def _rows(arrays: tuple[np.ndarray, ...], who: str) -> int:
