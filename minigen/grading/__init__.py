@@ -6,9 +6,17 @@ Begin with `records.py` (what a check is), then `compare.py` (how an answer is j
 from .compare import Bijection, Density, Gradient, Mismatch, Property, Sampler, Value
 from .folder import Exercise, find_exercise, list_exercises, load_exercise
 from .records import Check, Mutant, grading_seed, local_seed, mutant
+from .results import CheckResult, Result
+from .runner import Limits
+from .score import check, score
+from .students import pytest_checks, start
+from .verify import Report, build_stubs, verify
 from .wire import Seed
+from .writers import write_report, write_result
 
 __all__ = [
-    "Bijection", "Check", "Density", "Exercise", "Gradient", "Mismatch", "Mutant", "Property", "Sampler", "Seed",
-    "Value", "find_exercise", "grading_seed", "list_exercises", "load_exercise", "local_seed", "mutant",
+    "Bijection", "Check", "CheckResult", "Density", "Exercise", "Gradient", "Limits", "Mismatch", "Mutant",
+    "Property", "Report", "Result", "Sampler", "Seed", "Value", "build_stubs", "check", "find_exercise",
+    "grading_seed", "list_exercises", "load_exercise", "local_seed", "mutant", "pytest_checks", "score", "start",
+    "verify", "write_report", "write_result",
 ]

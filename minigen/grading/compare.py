@@ -61,6 +61,10 @@ def agree(got: Any, want: Any, rtol: float, atol: float, what: str = "the value"
         for key in want:
             agree(got[key], want[key], rtol, atol, f"the value at {key!r}")
         return
+    if want is None or isinstance(want, str):
+        if got != want:
+            raise Mismatch(f"{what} is wrong", f"{got!r:.80} came, {want!r} expected")
+        return
     got, want = numbers(got, what), np.asarray(want)
     if _kind(got) != _kind(want):
         raise Mismatch(f"{what} holds {_kind(got)} numbers; {_kind(want)} numbers are needed")

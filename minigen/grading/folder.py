@@ -128,7 +128,8 @@ def _mutants(folder: Path, checks: tuple[Check, ...]) -> tuple[Mutant, ...]:
     found = tuple(v for v in vars(_execute(path)).values() if isinstance(v, Mutant))
     for mutant in found:
         if mutant.function not in {c.function for c in checks}:
-            raise ValueError(f"{folder.name}/mutants.py: {mutant.name} replaces {mutant.function!r}, which no check tests")
+            raise ValueError(
+                f"{folder.name}/mutants.py: {mutant.name} replaces {mutant.function!r}, which no check tests")
     return found
 
 

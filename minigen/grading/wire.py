@@ -71,7 +71,8 @@ def _encode_array(value: Any) -> Any:
     elif array.dtype.kind == "f":
         array = array.astype("<f4" if array.dtype.itemsize <= 4 else "<f8")
     elif array.dtype.kind != "b":
-        raise TypeError(f"{type(value).__name__} is not a number, an array of numbers, or a tuple, list or dict of them")
+        kind = type(value).__name__
+        raise TypeError(f"{kind} is not a number, an array of numbers, or a tuple, list or dict of them")
     if array.nbytes > ARRAY_LIMIT:
         raise ValueError(f"an array of {array.nbytes} bytes; at most {ARRAY_LIMIT} bytes may be returned")
     if isinstance(value, np.generic) and array.dtype.itemsize == 8:

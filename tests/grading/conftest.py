@@ -89,9 +89,8 @@ import numpy as np
 
 def slope_at_zero(student, mu, log_sigma):
     """Differences of the student's KL, entry by entry."""
-    h = 1e-4
-    return np.array([(student.gaussian_kl(mu, log_sigma + h * e) - student.gaussian_kl(mu, log_sigma - h * e)) / (2 * h)
-                     for e in np.eye(len(mu))])
+    h, kl = 1e-4, student.gaussian_kl
+    return np.array([(kl(mu, log_sigma + h * e) - kl(mu, log_sigma - h * e)) / (2 * h) for e in np.eye(len(mu))])
 
 
 def judge_quadratics(student, A, B, slips, x):
