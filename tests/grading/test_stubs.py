@@ -54,8 +54,10 @@ def test_markers_that_do_not_fit_are_refused(text, said):
 
 
 def test_a_whole_function_is_replaced_with_its_decorators_and_markers():
-    source = "import math\n\n\n@decorated\n@twice\ndef f(x):\n    # BEGIN SOLUTION\n    return 1\n    # END SOLUTION\n\n\ndef g():\n    pass\n"
+    before, after = "import math\n\n\n", "\n\n\ndef g():\n    pass\n"
+    old = "@decorated\n@twice\ndef f(x):\n    # BEGIN SOLUTION\n    return 1\n    # END SOLUTION"
+    source = before + old + after
     new = stubs.replace_function(source, "f", "def f(x):\n    return 2\n")
-    assert new == "import math\n\n\ndef f(x):\n    return 2\n\n\ndef g():\n    pass\n"
+    assert new == before + "def f(x):\n    return 2" + after
     with pytest.raises(ValueError, match="no top-level function 'h'"):
         stubs.replace_function(source, "h", "")
