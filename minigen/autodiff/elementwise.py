@@ -91,16 +91,16 @@ elu = primitive("elu", lambda x: np.where(x > 0, x, np.expm1(np.minimum(x, 0))),
                 lambda g, y, x: where(value(x) > 0, g, g * exp(minimum(x, 0.0))))
 
 
-def _share(a: Any, b: Any, wins: np.ufunc) -> np.ndarray:
-    """1 where a wins, 1/2 where they tie, 0 where b wins."""
+def _share(g: Any, a: Any, b: Any, wins: np.ufunc) -> Any:
+    """g where a wins, g/2 where they tie, 0 where b wins."""
     a, b = value(a), value(b)
-    return wins(a, b) + np.equal(a, b) * np.asarray(0.5, np.result_type(a, b))
+    return g * (wins(a, b) + np.equal(a, b) * g.dtype.type(0.5))
 
 
-maximum = primitive("maximum", np.maximum, lambda g, y, a, b: g * _share(a, b, np.greater),
-                                           lambda g, y, a, b: g * _share(b, a, np.greater))
-minimum = primitive("minimum", np.minimum, lambda g, y, a, b: g * _share(a, b, np.less),
-                                           lambda g, y, a, b: g * _share(b, a, np.less))
+maximum = primitive("maximum", np.maximum, lambda g, y, a, b: _share(g, a, b, np.greater),
+                                           lambda g, y, a, b: _share(g, b, a, np.greater))
+minimum = primitive("minimum", np.minimum, lambda g, y, a, b: _share(g, a, b, np.less),
+                                           lambda g, y, a, b: _share(g, b, a, np.less))
 
 
 def _clip(x: np.ndarray, low: Any = None, high: Any = None) -> np.ndarray:

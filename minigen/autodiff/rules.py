@@ -37,7 +37,14 @@ class Rule:
         """The cotangent of each argument that is wanted, None for the others."""
         if self.joint is not None:
             return self.joint(g, y, wanted, *args, **kwargs)
-        return [self.vjps[i](g, y, *args, **kwargs) if want else None for i, want in enumerate(wanted)]
+        try:
+            return [self.vjps[i](g, y, *args, **kwargs) if want else None for i, want in enumerate(wanted)]
+        except (IndexError, TypeError):
+            for i, want in enumerate(wanted):
+                if want and (i >= len(self.vjps) or self.vjps[i] is None):
+                    raise TypeError(f"{self.name}: there is no gradient with respect to argument {i}; hand it over "
+                                    "as a plain array, value(x)") from None
+            raise
 
 
 def primitive(name: str, forward: Callable, *vjps: Callable | None, joint: Callable | None = None) -> Callable:

@@ -45,7 +45,8 @@ def _parts(g: Any, sizes: Sequence[int], axis: int) -> list:
 
 def _concatenate_joint(g: Any, y: Any, wanted: list[bool], *parts: Any, axis: int = 0) -> list:
     """each part takes its piece of the cotangent"""
-    return _parts(g, [np.shape(value(p))[axis] for p in parts], axis)
+    pieces = _parts(g, [np.shape(value(p))[axis] for p in parts], axis)
+    return [piece if want else None for piece, want in zip(pieces, wanted)]
 
 
 _concatenate = primitive("concatenate", lambda *parts, axis=0: np.concatenate(parts, axis=axis),
