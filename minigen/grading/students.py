@@ -24,9 +24,8 @@ def start(which: str | int, folder: Path, root: Path | None = None) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     draft = Path(tempfile.mkdtemp(prefix=f".{exercise.id}-", dir=folder))
     try:
-        for source in (exercise.stub_path, exercise.folder / f"test_{exercise.name}.py"):
-            shutil.copyfile(source, draft / source.name)
-        (draft / "README.md").write_text(task(exercise), encoding="utf-8")
+        for name, content in student_files(exercise).items():
+            (draft / name).write_bytes(content)
         draft.chmod(0o777 & ~_umask())
         os.rename(draft, target)
     except BaseException as error:
@@ -35,6 +34,12 @@ def start(which: str | int, folder: Path, root: Path | None = None) -> Path:
             raise FileExistsError(f"{target} is there already; nothing was changed") from error
         raise
     return target
+
+
+def student_files(exercise: Exercise) -> dict[str, bytes]:
+    """All that a student gets, name -> content: stub, public tests, README. Solution, mutants and records stay."""
+    sources = (exercise.stub_path, exercise.folder / f"test_{exercise.name}.py")
+    return {**{path.name: path.read_bytes() for path in sources}, "README.md": task(exercise).encode()}
 
 
 def task(exercise: Exercise) -> str:
