@@ -14,7 +14,7 @@ from minigen.data.places import cache_folder
 from minigen.data.readers import DataError, refusals, take, unpacked
 
 MIRROR = "https://ossci-datasets.s3.amazonaws.com/mnist/"
-"""A public mirror of the four .gz files; the original site refuses most visitors."""
+"""A public mirror of the four .gz files."""
 
 SLACK = 1 << 16
 """Bytes by which a gzip file that cannot be compressed may exceed its content."""

@@ -5,6 +5,7 @@ import gzip
 import http.server
 import logging
 import threading
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -60,12 +61,12 @@ def held(folder):
 
 
 def test_fetch_fills_the_cache_once(server, mnist, folders):
-    folder = data.fetch("mnist", server.url, progress=False)
+    folder = data.fetch("mnist", server.url + "/", progress=False)
     assert folder == folders[1] / "mnist" == data.path("mnist")
     assert held(folder) == mnist.raw
     np.testing.assert_array_equal(data.load("mnist").train, mnist.arrays[0])
     assert server.asked == [f"/mirror/{name}.gz" for name in mnist.names]
-    data.fetch("mnist", server.url + "/", progress=False)
+    data.fetch("mnist", server.url, progress=False)
     assert len(server.asked) == 4
 
 
@@ -106,6 +107,16 @@ def test_a_wrong_download_is_deleted_and_touches_nothing(spoil, reason, server, 
     with pytest.raises(DataError, match=reason):
         data.fetch("mnist", server.url, progress=False)
     assert held(folder)[name] == b"what the user had"
+
+
+def test_a_gzip_bomb_is_not_unfolded(server, mnist):
+    server.files[f"/mirror/{mnist.names[0]}.gz"] = gzip.compress(mnist.raw[mnist.names[0]] + bytes(32 << 20))
+    tracemalloc.start()
+    with pytest.raises(DataError, match="the download holds more"):
+        data.fetch("mnist", server.url, progress=False)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 16 << 20
 
 
 def test_a_connection_that_breaks_is_refused(server, mnist, folders):
@@ -170,13 +181,17 @@ def test_a_full_disk_or_an_interrupt_leaves_whole_files_only(trouble, server, mn
 
 
 @pytest.mark.parametrize("progress", [True, False])
-def test_progress_is_told_on_standard_error(progress, server, mnist, capsys):
+def test_progress_is_told_on_standard_error_and_by_nobody_else(progress, server, mnist, capsys):
     import pooch
 
-    level = pooch.get_logger().level
+    told_by_pooch, logger = [], pooch.get_logger()
+    handler = logging.Handler()
+    handler.emit = told_by_pooch.append
+    level = logger.level
+    logger.addHandler(handler)
     data.fetch("mnist", server.url, progress=progress)
+    logger.removeHandler(handler)
     told = capsys.readouterr()
-    assert told.out == ""
     lines = [f"{server.url}/{name}.gz  0.0 MB" for name in mnist.names]
-    assert told.err.splitlines() == (lines if progress else [])
-    assert pooch.get_logger().level == level != logging.WARNING
+    assert told.out == "" and told.err.splitlines() == (lines if progress else [])
+    assert told_by_pooch == [] and logger.level == level != logging.WARNING

