@@ -1,0 +1,1 @@
+"""Latent-variable models: mixtures of what is seen over what is not."""
