@@ -1,0 +1,19 @@
+"""Hands the engine its compiled kernels."""
+
+from __future__ import annotations
+
+
+def use_kernels() -> None:
+    """Let fused operations on contiguous float32 arrays run as compiled kernels from now on; `fit` calls this.
+
+    It costs Numba's import (0.2 s), which programs that only evaluate need not pay. With NUMBA_DISABLE_JIT=1 nothing
+    changes: an interpreted kernel is no gain.
+    """
+    import numba
+
+    from minigen.autodiff.fused import FAST
+    from minigen.kernels import fused
+
+    if not numba.config.DISABLE_JIT:
+        FAST.update((name, f) for name, f in vars(fused).items()
+                    if isinstance(f, numba.core.dispatcher.Dispatcher) and f.__module__ == fused.__name__)
