@@ -41,7 +41,7 @@ class Residual(Module):
         """x + f(x)"""
         y = self.module(x)
         if y.shape != x.shape:
-            raise ValueError(f"Residual: {self.module.title()} makes {y.shape} of x {x.shape}; expected the same shape")
+            raise ValueError(f"Residual: {self.module.title()} makes {y.shape} of {x.shape}; expected equal shapes")
         return x + y
 
 

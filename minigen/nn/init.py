@@ -18,8 +18,8 @@ def glorot_uniform(shape: tuple[int, ...], rng: np.random.Generator, *, fans: tu
                    dtype: Any = np.float32) -> np.ndarray:
     """w ~ U(-a, a), a = sqrt(6 / (fan_in + fan_out)):  Var w = 2 / (fan_in + fan_out).
 
-    Glorot and Bengio 2010, eq. 16. The variance is the compromise that keeps both the signals forward and the gradients backward at their scale
-    through layers that are linear near 0, such as tanh.
+    Glorot and Bengio 2010, eq. 16. The variance is the compromise that keeps both the signals forward and the
+    gradients backward at their scale through layers that are linear near 0, such as tanh.
     """
     bound = math.sqrt(6 / sum(_fans(shape, fans)))
     return generator(rng, "glorot_uniform").uniform(-bound, bound, shape).astype(dtype)
