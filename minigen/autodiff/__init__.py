@@ -63,5 +63,6 @@ from .shapes import (
     tril,
     triu,
 )
+from .special import digamma, erf, erfc, gelu, lgamma, polygamma
 from .tensor import Tensor, is_recording, no_grad, value
 from .transforms import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
