@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from minigen import data, nn, optim
 from minigen import autodiff as ad
+from minigen import data, nn, optim
 from minigen.latent.vae import VAE
 
 COUPLINGS = 8

@@ -38,7 +38,7 @@ def run(names: list[str] | None = None, *, json_path: Path | None = None, thread
                      "torch": f"minigen.bench.peers:{name}"}
             with console.status(f"{name}, setting {setting}"):
                 timings = compare(steps, threads=threads, rounds=rounds, setting=setting)
-            table = Table(title=f"{CASES[name]}; setting {setting}, {threads} threads, {rounds} rounds", title_justify="left")
+            table = Table(title=f"{CASES[name]}; setting {setting}, {threads} threads", title_justify="left")
             for column in ("peer", "ms per step", "minigen / peer", "quartiles", "first step, s"):
                 table.add_column(column, justify="left" if column == "peer" else "right")
             for timing in timings:
