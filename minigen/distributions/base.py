@@ -1,11 +1,11 @@
-"""What every distribution is: checked parameters, their batch and event axes, and the methods that follow from both.
+"""What every distribution is: checked parameters, their batch and event axes, and the methods that follow.
 
-A class states its parameters as data: `event_axes` says how many trailing axes of each belong to one event, `positive`
-which must be > 0. Everything else about shapes is worked out here, once.
+A class states its parameters as data: `event_axes` says how many trailing axes of each belong to one event,
+`positive` which must be > 0. Everything else about shapes is worked out here, once.
 
-Parameters that are Python numbers take the float dtype of what they meet (as in NumPy); arrays and Tensors keep theirs,
-so float32 stays float32. Their values are checked at construction, except of Tensors that a tape records just then:
-inside a training step only their shapes are, and `fit` names a parameter that leaves its range.
+Parameters that are Python numbers take the float dtype of what they meet (as in NumPy); arrays and Tensors keep
+theirs, so float32 stays float32. Shapes are always checked at construction, values as well unless the parameter is a
+Tensor on a tape: a training step does not pay for it, and `fit` stops at the first loss that is not finite.
 """
 
 from __future__ import annotations
@@ -47,7 +47,8 @@ class Distribution:
             self.event_shape = np.broadcast_shapes(*event)
         except ValueError:
             shapes = ", ".join(f"{name} {np.shape(ad.value(getattr(self, name)))}" for name in self.event_axes)
-            raise ValueError(f"{self._name}: parameters have shapes {shapes}; expected shapes that broadcast") from None
+            raise ValueError(f"{self._name}: parameters have shapes {shapes}; "
+                             "expected shapes that broadcast") from None
 
     def _checked(self, name: str, given: Any) -> Any:
         if isinstance(given, ad.Tensor):
@@ -81,8 +82,8 @@ class Distribution:
         """The float dtype of its parameters; float64 when they are Python numbers."""
         return common_dtype(*(getattr(self, name) for name in self.event_axes))
 
-    def _with(self, x: Any) -> list:
-        """x and the parameters in one float dtype, after checking that x holds events of this distribution."""
+    def _event(self, x: Any) -> Array:
+        """x, after checking that it holds events of this distribution."""
         x = x if isinstance(x, ad.Tensor) else np.asarray(x)
         if x.dtype.kind not in "fiub":
             raise TypeError(f"{self._name}: x holds {x.dtype}; expected numbers")
@@ -94,9 +95,12 @@ class Distribution:
             fits = False
         if not fits:
             tail = ", ".join(map(str, (*self.batch_shape, *self.event_shape)))
-            raise ValueError(f"{self._name}: x has shape {x.shape}; expected (..., {tail}) or a shape that broadcasts "
-                             "with it off the event axes" if tail else f"{self._name}: x has shape {x.shape}")
-        return together(x, *(getattr(self, name) for name in self.event_axes))
+            raise ValueError(f"{self._name}: x has shape {x.shape}; expected (..., {tail})")
+        return x
+
+    def _with(self, x: Any) -> list:
+        """x, checked, and the parameters in one float dtype."""
+        return together(self._event(x), *(getattr(self, name) for name in self.event_axes))
 
     def _own(self) -> list:
         """The parameters as arrays of one float dtype."""
@@ -119,7 +123,7 @@ class Distribution:
         return (*shape, *self.batch_shape, *self.event_shape)
 
     def log_prob(self, x: Any) -> Array:
-        """log p(x) in nats, of shape x.shape without its event axes, broadcast with batch_shape; -inf off the support.
+        """log p(x) in nats; shape: x.shape without its event axes, broadcast with batch_shape. -inf off the support.
 
         Gradients flow to x and to the parameters; they are 0 where x is outside the support.
         """
@@ -152,13 +156,13 @@ class Distribution:
         """E (x - E x)^2 element by element, of shape batch_shape + event_shape."""
         raise NotImplementedError(f"{self._name} has no closed-form variance")
 
-    def _select(self, index: tuple) -> Self:
-        """The distributions at `index` of the batch axes, cut off from the tape."""
+    def _select(self, batch: tuple, index: tuple) -> Self:
+        """The distributions at `index` of the batch axes, broadcast to `batch`; cut off from the tape."""
         chosen = copy.copy(self)
         for name, axes in self.event_axes.items():
             p = ad.value(getattr(self, name))
             cut = max(p.ndim - axes, 0)
-            setattr(chosen, name, np.broadcast_to(p, self.batch_shape + p.shape[cut:])[index])
+            setattr(chosen, name, np.broadcast_to(p, batch + p.shape[cut:])[index])
         chosen._settle()
         return chosen
 

@@ -62,8 +62,9 @@ class Categorical(Distribution):
 
     def __init__(self, logits: Any):
         self._take(logits=logits)
-        if not np.shape(ad.value(self.logits)) or not self.logits.shape[-1]:
-            raise ValueError(f"Categorical: logits has shape {np.shape(ad.value(self.logits))}; expected (..., K), K >= 1")
+        shape = np.shape(ad.value(self.logits))
+        if not shape or not shape[-1]:
+            raise ValueError(f"Categorical: logits has shape {shape}; expected (..., K) with K >= 1")
 
     @property
     def log_probs(self) -> Array:

@@ -1,4 +1,4 @@
-"""A likelihood says what it is: exact, a lower bound, or an estimate with its error; and the one helper for bits/dim."""
+"""A likelihood says what it is: exact, a lower bound, or an estimate with its error; and the helper for bits/dim."""
 
 from __future__ import annotations
 
