@@ -33,6 +33,9 @@ from .isolation import LAYERS
 OUTPUT_LIMIT = 20_000
 """Bytes of the student's own printing that are kept."""
 
+START = 60.0
+"""Seconds for the child to say hello, before it touches the submission: a busy machine is not the student's fault."""
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -89,20 +92,23 @@ class Child:
         for pump in (self._read_replies, self._read_output):
             threading.Thread(target=pump, daemon=True).start()
         try:
-            hello = self._ask(_configuration(exercise, self._folder, self.limits, layers))
+            self._say(_configuration(exercise, self._folder, self.limits, layers))
+            hello = self._next(START)
             self.isolation = tuple(layer for layer in LAYERS if layer in hello["isolation"])
         except (Dead, KeyError) as error:
             self.close()
             raise GraderError(f"the child process did not start: {error}: {self.output}") from None
         try:
-            self._value(self._next())
+            self._value(self._next(self.limits.call))
         except (Raised, Dead) as problem:
             self.problem = problem
 
     def call(self, function: str, arguments: tuple, driver: str | None = None) -> Any:
         """function(*arguments), or driver(student, *arguments), as plain data; raises Raised or Dead."""
-        return self._value(self._ask({"function": function, "driver": driver,
-                                      "arguments": wire.encode(list(arguments))}))
+        if self._closed:
+            raise Dead("the process had ended before this call")
+        self._say({"function": function, "driver": driver, "arguments": wire.encode(list(arguments))})
+        return self._value(self._next(self.limits.call))
 
     @property
     def output(self) -> str:
@@ -133,16 +139,13 @@ class Child:
     def __exit__(self, *error: object) -> None:
         self.close()
 
-    def _ask(self, message: dict) -> dict:
-        if self._closed:
-            raise Dead("the process had ended before this call")
+    def _say(self, message: dict) -> None:
         data = json.dumps(message).encode() + b"\n"
         threading.Thread(target=self._write, args=(data,), daemon=True).start()
-        return self._next()
 
-    def _next(self) -> dict:
+    def _next(self, seconds: float) -> dict:
         """The child's next message; kills the child and raises Dead where there is none in time."""
-        end = min(time.monotonic() + self.limits.call, self.deadline)
+        end = min(time.monotonic() + seconds, self.deadline)
         while True:
             left = end - time.monotonic()
             try:
@@ -150,7 +153,7 @@ class Child:
                 break
             except queue.Empty:
                 if left <= 0:
-                    self._die(f"no answer within {self.limits.call:g} seconds", late=True)
+                    self._die(f"no answer within {seconds:g} seconds", late=True)
                 if _size(self._folder, self.limits.disk) > self.limits.disk:
                     self._die("too much was written to disk")
         if line is None:

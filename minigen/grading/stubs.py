@@ -7,8 +7,9 @@ import ast
 import re
 
 BEGIN, END = "# BEGIN SOLUTION", "# END SOLUTION"
-_TRIVIAL = 12
-"""A line with fewer characters than this (spaces apart) says too little to give anything away."""
+_LINE, _EXPRESSION = 12, 20
+"""Fewer characters than these (spaces apart) say too little to give anything away."""
+_LEFT_SIDE = re.compile(r"^(return\b|[\w, .\[\]]+=(?!=))")
 
 
 def functions(source: str) -> dict[str, ast.FunctionDef]:
@@ -39,11 +40,13 @@ def strip(source: str, exercise: str) -> str:
 
 
 def leaked_lines(source: str, stub: str) -> list[str]:
-    """Non-trivial lines of marked regions that the stub still shows, in code, comments or docstrings."""
+    """Lines of marked regions that the stub still shows, in code, comments or docstrings.
+
+    A line counts as shown with or without its left-hand side, spaces apart; trivial ones do not count.
+    """
     lines, shown = source.splitlines(), _squeeze(stub)
     hidden = [line for start, end in _regions(source) for line in lines[start + 1 : end]]
-    squeezed = [_squeeze(line.split("  #")[0]) for line in hidden]
-    return [line.strip() for line, s in zip(hidden, squeezed) if len(s) >= _TRIVIAL and s in shown]
+    return [line.strip() for line in hidden if _is_told(line.split("  #")[0].strip(), shown)]
 
 
 def replace_function(source: str, name: str, definition: str) -> str:
@@ -83,6 +86,11 @@ def _regions(source: str) -> list[tuple[int, int]]:
     if start is not None:
         raise ValueError(f"line {start + 1}: {BEGIN} has no {END}")
     return found
+
+
+def _is_told(line: str, shown: str) -> bool:
+    whole, expression = _squeeze(line), _squeeze(_LEFT_SIDE.sub("", line))
+    return len(whole) >= _LINE and whole in shown or len(expression) >= _EXPRESSION and expression in shown
 
 
 def _squeeze(text: str) -> str:

@@ -1,4 +1,4 @@
-"""The worked example of exercises/README.md, written out as an exercise folder: what authors read is what is tested."""
+"""The worked example of exercises/README.md, written out as a folder: what authors read is what is tested."""
 import re
 from pathlib import Path
 
@@ -7,7 +7,8 @@ import pytest
 from minigen.grading import build_stubs, load_exercise
 
 README = Path(__file__).parents[2] / "exercises" / "README.md"
-EXAMPLE = dict(re.findall(r"^`(\w+\.py)`[^\n]*\n```python\n(.*?)^```", README.read_text(encoding="utf-8"), re.M | re.S))
+BLOCK = re.compile(r"^`(\w+\.py)`[^\n]*\n```python\n(.*?)^```", re.M | re.S)
+EXAMPLE = dict(BLOCK.findall(README.read_text(encoding="utf-8")))
 SOLUTION = EXAMPLE["solution.py"]
 
 

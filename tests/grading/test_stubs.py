@@ -35,9 +35,20 @@ def test_two_regions_in_one_function_and_code_around_them():
     ast.parse(stub)
 
 
-def test_a_line_of_the_solution_in_a_docstring_is_a_leak():
-    source = SOLUTION.replace("Returns an array of shape (...).", "So variance  = np.exp(2*log_sigma).")
-    assert stubs.leaked_lines(source, stubs.strip(source, "demo")) == ["variance = np.exp(2 * log_sigma)"]
+@pytest.mark.parametrize(("told", "line"), [
+    ("So variance  = np.exp(2*log_sigma).", "variance = np.exp(2 * log_sigma)"),
+    ("0.5 * np.sum(mu**2 + variance - 1 - 2*log_sigma, axis=-1)",
+     "return 0.5 * np.sum(mu**2 + variance - 1 - 2 * log_sigma, axis=-1)")])
+def test_a_line_of_the_solution_in_a_docstring_is_a_leak(told, line):
+    source = SOLUTION.replace("Returns an array of shape (...).", told)
+    assert source != SOLUTION
+    assert stubs.leaked_lines(source, stubs.strip(source, "demo")) == [line]
+
+
+def test_trivial_lines_and_short_expressions_are_no_leak():
+    source = 'def f(x):\n    """Returns y or np.exp(x)."""\n    # BEGIN SOLUTION\n    y = np.exp(x)\n    return y\n'
+    source += "    # END SOLUTION\n"
+    assert stubs.leaked_lines(source, stubs.strip(source, "t")) == []
 
 
 @pytest.mark.parametrize(("text", "said"), [

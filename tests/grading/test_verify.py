@@ -1,0 +1,120 @@
+"""`verify` accepts the worked example and names every way in which an exercise can be wrong; what students get."""
+import json
+import subprocess
+import sys
+
+import pytest
+from rich.console import Console
+
+from minigen.grading import build_stubs, find_exercise, list_exercises, start, verify, write_report
+
+
+def edit(path, old, new):
+    """Replace text that must be there."""
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def test_the_example_holds(folder):
+    report = verify(root=folder.parent)
+    [row] = report.exercises
+    assert report.passed and report.exit_code == 0, row.problems
+    assert (row.public, row.hidden, row.stub, row.solution) == (3.0, 1.0, 0.0, 1.0)
+    assert all(k.rejected and k.told and k.kept == 0.0 for k in row.kills) and len(row.kills) == 6
+    assert row.kills[0].killed_by == ("kl against quadrature", "kl has a gradient in log sigma")
+    assert json.loads(report.to_json())["passed"] is True
+    console = Console(record=True, width=120)
+    write_report(report, console)
+    text = console.export_text()
+    assert "6 of 6" in text and "mean_for_sum" in text and "all hold" in text
+
+
+@pytest.mark.parametrize(("edits", "said"), [
+    ([("demo.py", "your lines go here", "go ahead")], "build the stubs again"),
+    ([("solution.py", "summed over the last axis.", "0.5 * np.sum(mu**2 + variance - 1 - 2 * log_sigma, axis=-1).")],
+     "the stub shows a line of the solution: return 0.5 * np.sum("),
+    ([("solution.py", "np.sum(mu**2 + variance", "np.sum(mu**2 + 2 * variance")], "the solution fails: "),
+    ([("mutants.py", "atol=1.0)", "atol=1e-7)")], "mutant loose survives: it keeps 100 % of wrong_gradient"),
+    ([("mutants.py", "np.mean(mu**2", "np.sum(mu**2")], "mutant mean_for_sum survives"),
+    ([("mutants.py", "return 0.5 * np.mean(", "return np.random.default_rng().random() + np.mean(")],
+     "mutant mean_for_sum is rejected, but not told its sentence"),
+    ([("mutants.py", '@mutant("wrong_gradient", feedback="A slip', '@mutant("gaussian_kl", feedback="A slip')],
+     "wrong_gradient has 2 mutants; 3 to 8 are needed"),
+    ([("checks.py", 'driver="judge_quadratics"', 'driver="judge_quadratics", visibility="hidden"')],
+     "wrong_gradient is for students to write, but no public check tests it"),
+])
+def test_what_is_wrong_with_an_exercise_is_named(folder, edits, said):
+    for file, old, new in edits:
+        edit(folder / file, old, new)
+    if edits[0][0] == "solution.py":
+        build_stubs(root=folder.parent)
+    report = verify(["90"], root=folder.parent)
+    assert not report.passed and report.exit_code == 1
+    assert any(said in p for p in report.exercises[0].problems), report.exercises[0].problems
+
+
+def test_a_missing_test_file_and_a_stub_that_scores(folder):
+    (folder / "test_demo.py").unlink()
+    edit(folder / "solution.py", "    # BEGIN SOLUTION\n    step", "    return np.any(gradient(x) - 0)\n    step")
+    edit(folder / "solution.py", "atol=1e-7)\n    # END SOLUTION", "atol=1e-7)")
+    build_stubs(root=folder.parent)
+    problems = verify(root=folder.parent).exercises[0].problems
+    assert any("test_demo.py is missing" in p for p in problems)
+    assert any("the stub earns 0 on 'finds a slip of one percent' (failed)" in p for p in problems)
+    assert any("wrong_gradient is tested, but has no marked region" in p for p in problems)
+
+
+def test_nothing_to_verify_is_no_success(tmp_path):
+    assert not verify(root=tmp_path).passed
+
+
+def test_find_and_list(folder):
+    root = folder.parent
+    assert [e.id for e in list_exercises(root)] == ["90_demo"]
+    for which in ("90", 90, "demo", "90_demo"):
+        found = find_exercise(which, root)
+        assert (found.number, found.name, found.title) == (90, "demo", "The Gaussian KL, and checking a gradient.")
+    with pytest.raises(ValueError, match="no exercise is called '7'; there are 90_demo"):
+        find_exercise("7", root)
+
+
+def test_start_makes_a_folder_whole_and_touches_nothing_that_exists(folder, tmp_path):
+    home = tmp_path / "home"
+    made = start("demo", home, root=folder.parent)
+    assert made == home / "90_demo"
+    assert sorted(p.name for p in made.iterdir()) == ["README.md", "demo.py", "test_demo.py"]
+    assert (made / "demo.py").read_text() == (folder / "demo.py").read_text()
+    readme = (made / "README.md").read_text()
+    for part in ("# Exercise 90: The Gaussian KL", "| `gaussian_kl` | KL(N(mu, sigma^2)", "| 2 | 1 |"):
+        assert part in readme
+    (made / "demo.py").write_text("my work")
+    with pytest.raises(FileExistsError, match="is there already; nothing was changed"):
+        start("demo", home, root=folder.parent)
+    assert (made / "demo.py").read_text() == "my work" and [p.name for p in home.iterdir()] == ["90_demo"]
+
+
+def test_a_start_that_fails_leaves_nothing(folder, tmp_path):
+    (folder / "test_demo.py").unlink()
+    with pytest.raises(FileNotFoundError):
+        start("demo", tmp_path / "home", root=folder.parent)
+    assert list((tmp_path / "home").iterdir()) == []
+
+
+def test_pytest_in_the_exercise_folder(folder):
+    """On the stub every test fails with `not done`; a misconception is named; the solution passes."""
+    def run():
+        done = subprocess.run([sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(folder)],
+                              capture_output=True, text=True, cwd=folder, timeout=60)
+        return done.returncode, done.stdout
+
+    code, text = run()
+    assert code == 1 and "2 failed" in text and "not implemented yet: exercise demo.gaussian_kl" in text
+    assert "Traceback" not in text and "hidden" not in text
+    exercise = find_exercise("demo", folder.parent)
+    exercise.stub_path.write_text(exercise.with_mutant(exercise.mutants[2]))
+    code, text = run()
+    assert code == 1 and "1 failed, 1 passed" in text
+    assert "feedback  The KL of independent dimensions is the sum" in text
+    exercise.stub_path.write_text(exercise.solution)
+    assert run()[0] == 0
