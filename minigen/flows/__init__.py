@@ -1,0 +1,9 @@
+"""Normalising flows: invertible maps between data and noise whose Jacobian determinant is known.
+
+Read `base.py` first: it fixes the direction and the sign for every flow.
+"""
+
+from .base import Compose, Flow, FlowModel, Inverse
+from .elementwise import Affine, Logit
+from .linear import DenseLinear, PLULinear, QRLinear
+from .planar import Planar
