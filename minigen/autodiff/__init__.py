@@ -5,6 +5,7 @@ from it); the other files are the rules, by family.
 """
 
 from . import operators
+from .decompositions import cholesky, det, inv, logabsdet, slogdet, solve
 from .elementwise import (
     abs,
     add,
@@ -39,7 +40,7 @@ from .elementwise import (
 )
 from .fused import bernoulli_logits, gaussian_kl, layer_norm, linear, masked_linear
 from .indexing import getitem, index_add, take_along_axis
-from .linalg import matmul, mT
+from .linalg import diagonal, einsum, matmul, mT, norm, trace
 from .reductions import cumsum, log_softmax, logsumexp, max, mean, min, prod, softmax, sum, var
 from .rules import RULES, Rule, primitive
 from .shapes import (
