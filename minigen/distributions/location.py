@@ -9,7 +9,7 @@ import numpy as np
 
 from minigen import autodiff as ad
 
-from .base import Array, Distribution, Shape, supported
+from .base import Array, Distribution, Shape, shielded, supported
 
 
 class Uniform(Distribution):
@@ -28,9 +28,8 @@ class Uniform(Distribution):
     def log_prob(self, x: Any) -> Array:
         """-log(high - low), and -inf outside; the gradient to x is 0."""
         x, low, high = self._with(x)
-        x = ad.value(x)
-        outside = (x < ad.value(low)) | (x > ad.value(high))
-        return supported(outside, 0 * x - ad.log(high - low))
+        outside = (ad.value(x) < ad.value(low)) | (ad.value(x) > ad.value(high))
+        return supported(outside, 0 * shielded(outside, x, low) - ad.log(high - low))
 
     def rsample(self, rng: np.random.Generator, shape: Shape = ()) -> Array:
         """x = low + (high - low) u, u ~ U[0, 1)."""
