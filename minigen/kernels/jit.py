@@ -3,21 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numba
+from numba.core.caching import FunctionCache
 
 # Everything that lets a loop become vector instructions, except the promise that no number is nan or infinite:
 # a nan must come out where a nan went in.
 FAST_MATH = {"contract", "reassoc", "nsz", "arcp", "afn"}
 
 
+class _Cache(FunctionCache):
+    """Compiled code kept on disk between processes, where there is room for it."""
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        try:
+            super().save_overload(sig, data)
+        except OSError:  # a full disk, or a folder that went away: the next process compiles again, this one goes on
+            pass
+
+
 def jit(kernel: Callable) -> Callable:
     """Compile serially, without the interpreter; kept on disk between processes where a folder can be written."""
-    options = {"fastmath": FAST_MATH, "error_model": "numpy"}
+    compiled = numba.njit(fastmath=FAST_MATH, error_model="numpy")(kernel)
+    if numba.config.DISABLE_JIT:
+        return compiled
     try:
-        return numba.njit(cache=True, **options)(kernel)
+        compiled._cache = _Cache(kernel)
     except RuntimeError:  # neither the package's own folder nor the user's cache folder can be written
-        return numba.njit(**options)(kernel)
+        pass
+    return compiled
 
 
 def inline(kernel: Callable) -> Callable:

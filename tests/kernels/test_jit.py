@@ -1,0 +1,53 @@
+"""Kernels are kept between processes where that is possible, and run where it is not."""
+
+import errno
+
+import numba
+import numpy as np
+import pytest
+from numba.core.caching import IndexDataCacheFile
+
+from minigen.kernels.jit import jit
+
+pytestmark = pytest.mark.skipif(numba.config.DISABLE_JIT, reason="NUMBA_DISABLE_JIT is set: nothing is compiled")
+
+
+def double(x):
+    """x <- 2 x"""
+    for i in range(x.size):
+        x[i] *= 2
+
+
+def run(kernel):
+    x = np.ones(5, np.float32)
+    kernel(x)
+    return x
+
+
+def test_compiled_code_is_kept_and_found_again(tmp_path, monkeypatch):
+    monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path))
+    assert (run(jit(double)) == 2).all()
+    assert list(tmp_path.rglob("*.nbi")) and list(tmp_path.rglob("*.nbc"))
+    again = jit(double)
+    assert (run(again) == 2).all() and sum(again.stats.cache_hits.values()) == 1
+
+
+def test_a_cache_folder_that_cannot_be_made_does_not_stop_a_kernel(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("not a folder")
+    monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path / "file" / "cache"))
+    assert (run(jit(double)) == 2).all()
+
+
+def test_a_full_disk_does_not_stop_a_kernel(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr(IndexDataCacheFile, "save", full)
+    assert (run(jit(double)) == 2).all()
+
+
+def test_a_kernel_does_not_hide_nan():
+    x = np.array([1, np.nan, np.inf], np.float32)
+    jit(double)(x)
+    assert x[0] == 2 and np.isnan(x[1]) and np.isinf(x[2])
