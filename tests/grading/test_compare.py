@@ -109,6 +109,7 @@ def test_bijection():
         "has shape (); shape (2,)": lambda x: (forward(x)[0], forward(x)[1].sum()),
         "should return two values": lambda x: forward(x)[0],
         "has shape (2, 2); shape (2, 3)": lambda x: (forward(x)[0][:, :2], forward(x)[1]),
+        "holds integer numbers": lambda x: (forward(x)[0], np.zeros(2, dtype=int)),
         "holds NaN": lambda x: (forward(x)[0], forward(x)[1] * np.nan),
     }
     for said, slip in slips.items():
@@ -137,6 +138,7 @@ def test_density_in_one_and_two_dimensions():
     assert "its integral is 2.506" in refused(line, lambda x, m, s: scalar(x, m, s) + 0.919, (0.5, 0.8)).detail
     assert "integrate to 1" in refused(plane, lambda x, m, s: normal(x, m, s) + np.log(s), (0.5, 0.8)).violated
     assert "shape" in refused(plane, lambda x, m, s: normal(x, m, s)[:, None], (0.5, 0.8)).violated
+    assert "integer" in refused(plane, lambda x, m, s: np.zeros(len(x), dtype=int), (0.5, 0.8)).violated
 
 
 def uniforms_of_exponential(samples, seed, n, rate):

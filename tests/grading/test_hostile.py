@@ -17,7 +17,7 @@ from minigen.grading.runner import OUTPUT_LIMIT, Child, Raised
 
 from .conftest import SOLUTION
 
-QUICK = Limits(call=0.8, total=8.0, disk=8 << 20)
+QUICK = Limits(call=0.8, total=8.0, memory=2 << 30, disk=8 << 20)
 PORTABLE = ("limits", "audit")
 KERNEL = ("limits", "landlock", "seccomp")
 LINUX = sys.platform.startswith("linux")
@@ -51,6 +51,7 @@ ATTACKS = {
         return forever(1.0)""", "late"),
     "prints without end": ("while True: print('x' * 100000)", "late"),
     "allocates 100 GB": ("return np.ones(100 << 27)[: len(mu)]", "error"),
+    "reserves more than its share": ("np.empty(3 << 27); return np.zeros(mu.shape[:-1])", "error"),
     "fills the disk": ("""
         import itertools
         for n in itertools.count():
@@ -144,6 +145,7 @@ ATTACKS = {
     "deletes the user's file": ("import os; os.remove('VICTIM'); return 0.0", "error"),
     "deletes the user's folder": ("import shutil, os; shutil.rmtree(os.path.dirname('VICTIM')); return 0.0", "error"),
     "overwrites the user's file": ("open('VICTIM', 'w').write('mine'); return 0.0", "error"),
+    "opens the user's library for writing": ("open(np.__file__, 'a').close(); return 0.0", "error"),
     "empties the user's file": ("import os; os.truncate('VICTIM', 0); return 0.0", "error"),
     "moves over the user's file": ("""
         import os
@@ -224,19 +226,23 @@ def test_attack_gains_nothing_and_costs_only_its_own_function(name, exercise, vi
     assert len(result.output) <= OUTPUT_LIMIT
 
 
-FORBIDDEN = [n for n in ATTACKS if "user's" in n or "solution" in n or "import" in n
-             or n.split()[0] in ("forks", "starts", "becomes", "opens", "signals", "lifts")]
+OF_PROCESSES = ["forks", "starts a program", "becomes a program", "opens a socket", "signals its parent",
+                "lifts its limits", "makes the user's file unreadable", "empties the user's file"]
+OF_FILES = [n for n in ATTACKS if "user's" in n or "solution" in n or "import" in n]
+FORBIDDEN = {*OF_PROCESSES, *OF_FILES}
 
 
-@pytest.mark.parametrize("layers", [PORTABLE, KERNEL], ids=["portable", "kernel"])
-def test_python_and_kernel_each_refuse_alone(layers, exercise, victim):
-    """What `audit` refuses must be refused by Landlock and seccomp too, or the first would hide holes of the second."""
-    bodies = [body_of(ATTACKS[name][0], exercise, victim) for name in FORBIDDEN]
+@pytest.mark.parametrize(
+    ("layers", "names"), [(PORTABLE, FORBIDDEN), (KERNEL, FORBIDDEN), (("seccomp",), OF_PROCESSES)],
+    ids=["portable", "kernel", "seccomp"])
+def test_each_layer_refuses_alone(layers, names, exercise, victim):
+    """What one layer refuses, the others that claim it must refuse too, or the first would hide their holes."""
+    bodies = [body_of(ATTACKS[name][0], exercise, victim) for name in names]
     source = "import numpy as np\n" + "".join(f"def attack{n}(mu, log_sigma):\n{b}\n" for n, b in enumerate(bodies))
     with Child(exercise, source.encode(), QUICK, layers) as child:
         if set(child.isolation) != set(layers):
             pytest.skip(f"this machine offers only {child.isolation}")
-        for n, name in enumerate(FORBIDDEN):
+        for n, name in enumerate(names):
             with pytest.raises(Raised) as refusal:
                 child.call(f"attack{n}", (np.ones(3), np.ones(3)))
             assert refusal.value.kind in ("PermissionError", "ImportError", "ModuleNotFoundError", "OSError",
@@ -282,10 +288,29 @@ def test_an_escaped_process_does_not_hold_the_grader(exercise, victim):
     assert result.isolation == () and time.monotonic() - start < 2.9
 
 
+def test_the_whole_process_group_ends(exercise, victim):
+    body = """
+        import os, time
+        if os.fork() == 0:
+            time.sleep(1.1)
+            open('VICTIM', 'w').write('mine')
+        os._exit(0)"""
+    assert submit(exercise, victim, body, ()).checks[0].status == "late"  # the grandchild held the pipe open
+    time.sleep(0.4)
+    assert victim.read_text() == "years of work"
+
+
+def test_printing_is_cut_as_it_comes(exercise):
+    with Child(exercise, b"def gaussian_kl(mu, log_sigma):\n    print('x' * 1_000_000)\n    return 0.0\n") as child:
+        assert child.call("gaussian_kl", (0.0, 0.0)) == 0.0
+        assert child.call("gaussian_kl", (0.0, 0.0)) == 0.0
+        assert child.output == "x" * OUTPUT_LIMIT
+
+
 def test_what_the_child_needs_still_works(exercise):
-    """Numba with its cache, temporary files, and no trace left behind."""
+    """Numba with its cache, threads, temporary files, a look at the limits; and no trace is left behind."""
     source = b"""
-import tempfile
+import resource, tempfile, threading
 import numba
 import numpy as np
 
@@ -296,6 +321,10 @@ def twice(x):
 def gaussian_kl(mu, log_sigma):
     with tempfile.TemporaryFile() as file:
         file.write(b'x')
+    thread = threading.Thread(target=twice, args=(mu,))
+    thread.start()
+    thread.join()
+    assert resource.getrlimit(resource.RLIMIT_CORE) == (0, 0)
     return twice(mu)
 """
     with Child(exercise, source) as child:

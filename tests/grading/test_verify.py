@@ -30,39 +30,56 @@ def test_the_example_holds(folder):
     assert "6 of 6" in text and "mean_for_sum" in text and "all hold" in text
 
 
-@pytest.mark.parametrize(("edits", "said"), [
-    ([("demo.py", "your lines go here", "go ahead")], "build the stubs again"),
-    ([("solution.py", "summed over the last axis.", "0.5 * np.sum(mu**2 + variance - 1 - 2 * log_sigma, axis=-1).")],
-     "the stub shows a line of the solution: return 0.5 * np.sum("),
-    ([("solution.py", "np.sum(mu**2 + variance", "np.sum(mu**2 + 2 * variance")], "the solution fails: "),
-    ([("mutants.py", "atol=1.0)", "atol=1e-7)")], "mutant loose survives: it keeps 100 % of wrong_gradient"),
-    ([("mutants.py", "np.mean(mu**2", "np.sum(mu**2")], "mutant mean_for_sum survives"),
-    ([("mutants.py", "return 0.5 * np.mean(", "return np.random.default_rng().random() + np.mean(")],
-     "mutant mean_for_sum is rejected, but not told its sentence"),
-    ([("mutants.py", '@mutant("wrong_gradient", feedback="A slip', '@mutant("gaussian_kl", feedback="A slip')],
-     "wrong_gradient has 2 mutants; 3 to 8 are needed"),
-    ([("checks.py", 'driver="judge_quadratics"', 'driver="judge_quadratics", visibility="hidden"')],
-     "wrong_gradient is for students to write, but no public check tests it"),
-])
-def test_what_is_wrong_with_an_exercise_is_named(folder, edits, said):
+def problems_after(folder, *edits):
+    """What `verify` says of the example after replacing texts in its files."""
     for file, old, new in edits:
         edit(folder / file, old, new)
-    if edits[0][0] == "solution.py":
-        build_stubs(root=folder.parent)
     report = verify(["90"], root=folder.parent)
-    assert not report.passed and report.exit_code == 1
-    assert any(said in p for p in report.exercises[0].problems), report.exercises[0].problems
+    assert report.passed == (not report.exercises[0].problems) and report.exit_code == int(not report.passed)
+    return "\n".join(report.exercises[0].problems)
 
 
-def test_a_missing_test_file_and_a_stub_that_scores(folder):
+def test_bad_mutants_bad_records_and_a_stale_stub_are_named(folder):
     (folder / "test_demo.py").unlink()
+    said = problems_after(
+        folder, ("demo.py", "your lines go here", "go ahead"), ("mutants.py", "atol=1.0)", "atol=1e-7)"),
+        ("mutants.py", "np.mean(mu**2", "np.sum(mu**2"),
+        ("mutants.py", "0.5 * np.sum(mu**2 + np.exp(log_sigma)", "np.random.default_rng().random() + np.sum(mu**2"),
+        ("mutants.py", '@mutant("wrong_gradient", feedback="Every gradient is called right',
+         '@mutant("gaussian_kl", feedback="Every gradient is called right'),
+        ("checks.py", 'driver="judge_quadratics"', 'driver="judge_quadratics", visibility="hidden"'))
+    for problem in ("demo.py is not what solution.py gives; build the stubs again", "test_demo.py is missing",
+                    "mutant loose survives: it keeps 100 % of wrong_gradient, at most 0 % is allowed",
+                    "mutant mean_for_sum survives", "mutant log_variance is rejected, but not told its sentence",
+                    "wrong_gradient has 2 mutants; 3 to 8 are needed",
+                    "wrong_gradient is for students to write, but no public check tests it"):
+        assert problem in said, said
+    assert "half_of_mu_only" not in said and "solution" not in said.replace("solution.py", "")
+
+
+def test_a_wrong_solution_and_a_leak_are_named(folder):
+    formula = "0.5 * np.sum(mu**2 + 2 * variance - 1 - 2 * log_sigma, axis=-1)"
+    said = problems_after(folder, ("solution.py", "mu**2 + variance", "mu**2 + 2 * variance"),
+                          ("solution.py", "summed over the last axis.", formula))
+    assert f"the stub shows a line of the solution: return {formula}" in said
+    assert "the solution fails: gaussian_kl: kl against quadrature [failed, 0 of 2 points]" in said
+
+
+def test_a_mutant_may_keep_what_its_record_allows(folder):
+    """Half of mu only is wrong in mu alone: the check of the slope in log sigma passes it."""
+    edit(folder / "mutants.py", "np.sum(0.5 * mu**2 + np.exp(2 * log_sigma) - 1 - 2 * log_sigma, axis=-1)",
+         "np.sum(mu**2 + 0.5 * (np.exp(2 * log_sigma) - 1 - 2 * log_sigma), axis=-1)")
+    assert "mutant half_of_mu_only survives: it keeps 33 % of gaussian_kl" in problems_after(folder)
+    assert problems_after(folder, ("mutants.py", "to the square of mu alone.\"", "to mu.\", at_most=0.34")) == ""
+
+
+def test_a_stub_that_does_something_is_named(folder):
     edit(folder / "solution.py", "    # BEGIN SOLUTION\n    step", "    return np.any(gradient(x) - 0)\n    step")
     edit(folder / "solution.py", "atol=1e-7)\n    # END SOLUTION", "atol=1e-7)")
     build_stubs(root=folder.parent)
-    problems = verify(root=folder.parent).exercises[0].problems
-    assert any("test_demo.py is missing" in p for p in problems)
-    assert any("the stub earns 0 on 'finds a slip of one percent' (failed)" in p for p in problems)
-    assert any("wrong_gradient is tested, but has no marked region" in p for p in problems)
+    said = problems_after(folder)
+    assert "the stub earns 0 on 'finds a slip of one percent' (failed)" in said
+    assert "wrong_gradient is tested, but has no marked region" in said
 
 
 def test_nothing_to_verify_is_no_success(tmp_path):
@@ -92,6 +109,9 @@ def test_start_makes_a_folder_whole_and_touches_nothing_that_exists(folder, tmp_
     with pytest.raises(FileExistsError, match="is there already; nothing was changed"):
         start("demo", home, root=folder.parent)
     assert (made / "demo.py").read_text() == "my work" and [p.name for p in home.iterdir()] == ["90_demo"]
+    (tmp_path / "other" / "90_demo").mkdir(parents=True)
+    with pytest.raises(FileExistsError, match="is there already; nothing was changed"):
+        start("demo", tmp_path / "other", root=folder.parent)
 
 
 def test_a_start_that_fails_leaves_nothing(folder, tmp_path):

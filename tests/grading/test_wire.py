@@ -61,6 +61,8 @@ def test_what_is_not_plain_is_refused(value):
 def test_too_much_is_refused():
     with pytest.raises(ValueError, match="at most"):
         wire.encode(np.zeros(wire.ARRAY_LIMIT // 8 + 1))
+    with pytest.raises(ValueError, match="at most"):
+        wire.encode(np.broadcast_to(0.0, (1 << 40,)))
     assert wire.encode(np.zeros(wire.ARRAY_LIMIT // 8))
 
 
