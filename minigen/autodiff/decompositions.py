@@ -13,7 +13,7 @@ from numpy.linalg import LinAlgError
 
 from .linalg import matmul, mT
 from .rules import primitive
-from .shapes import expand_dims, tril
+from .shapes import expand_dims
 from .tensor import Tensor, value, wrap
 
 
@@ -63,7 +63,7 @@ def _cholesky_vjp(g: Any, L: Any, A: Any) -> Any:
     """dL = L P(L^-1 dA L^-T), P the lower triangle with half its diagonal; Murray 2016, eq. 10"""
     n = L.shape[-1]
     halved = np.tril(np.ones((n, n), L.dtype)) - 0.5 * np.eye(n, dtype=L.dtype)
-    middle = solve(mT(L), matmul(mT(L), tril(g)) * halved)  # L^-T P(L' g)
+    middle = solve(mT(L), matmul(mT(L), g) * halved)  # L^-T P(L' g)
     S = mT(solve(mT(L), mT(middle)))  # L^-T P(L' g) L^-1
     return (S + mT(S)) / 2
 
