@@ -6,6 +6,7 @@ from it); the other files are the rules, by family.
 
 from . import operators
 from .decompositions import cholesky, det, inv, logabsdet, slogdet, solve
+from .drawing import dot, draw
 from .elementwise import (
     abs,
     add,
@@ -39,6 +40,7 @@ from .elementwise import (
     where,
 )
 from .fused import bernoulli_logits, gaussian_kl, layer_norm, linear, masked_linear
+from .gradcheck import GradcheckError, gradcheck
 from .indexing import getitem, index_add, take_along_axis
 from .linalg import diagonal, einsum, matmul, mT, norm, trace
 from .reductions import cumsum, log_softmax, logsumexp, max, mean, min, prod, softmax, sum, var
