@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from minigen import resources
+from minigen.notebooks import write_whole
 
 DEFAULT_FOLDER = "minigen-lectures"
 MANIFEST = ".minigen.json"
@@ -60,10 +61,12 @@ def student_copy(folder: str | Path | None = None) -> CopySummary:
     try:
         for name, content in files.items():
             if outcome[name] in ("new", "refreshed"):
-                _write(folder / name, content)
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                write_whole(folder / name, content)
             if outcome[name] != "kept":
                 delivered[name] = _hash(content)
-        _write(folder / MANIFEST, (json.dumps(delivered, indent=1, sort_keys=True) + "\n").encode())
+        folder.mkdir(parents=True, exist_ok=True)
+        write_whole(folder / MANIFEST, (json.dumps(delivered, indent=1, sort_keys=True) + "\n").encode())
     except OSError as error:
         raise LabError(f"cannot write lectures and exercises to {folder}: {error}") from error
     groups = ("new", "refreshed", "kept", "unchanged")
@@ -144,18 +147,6 @@ def _read_manifest(folder: Path) -> dict[str, str]:
     return found if isinstance(found, dict) else {}
 
 
-def _write(path: Path, content: bytes) -> None:
-    """All of the file or none of it: a full disk must not leave half a notebook."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.part")
-    try:
-        draft.write_bytes(content)
-        os.replace(draft, path)
-    except OSError:
-        draft.unlink(missing_ok=True)
-        raise
-
-
 def _refuse_taken(port: int) -> None:
     if not 1 <= port <= 65535:
         raise LabError(f"open_lab: port is {port}; expected 1 to 65535")
@@ -165,4 +156,4 @@ def _refuse_taken(port: int) -> None:
         try:
             probe.bind(("127.0.0.1", port))
         except OSError as error:
-            raise LabError(f"port {port} cannot be used: {error.strerror}; choose another or leave it out") from error
+            raise LabError(f"port {port} cannot be used ({error.strerror}); choose another or none") from error

@@ -146,6 +146,17 @@ def check(paths: Iterable[Path]) -> list[str]:
     return [problem for path in paths if (problem := _problem(Path(path)))]
 
 
+def write_whole(path: Path, data: bytes) -> None:
+    """All of the file or none of it: a full disk or a kill leaves what was there before. Raises OSError."""
+    draft = path.with_name(f".{path.name}.part")
+    try:
+        draft.write_bytes(data)
+        os.replace(draft, path)
+    except OSError:
+        draft.unlink(missing_ok=True)
+        raise
+
+
 async def _build(paths: list[Path], jobs: int, report: Callable[[Built], None]) -> list[Built]:
     slots = asyncio.Semaphore(jobs)
 
@@ -190,8 +201,12 @@ async def _build_one(lecture: Path) -> Built:
             f"{lecture.stem}.ipynb: {len(data) / 1000:.0f} kB; expected at most {SIZE_LIMIT // 1000} kB; "
             f"most of it, {sizes[most] / 1000:.0f} kB, is cell {most + 1} (line {cells[most].line})"
         )
-    _write(lecture.with_suffix(".ipynb"), data)
-    return Built(lecture.with_suffix(".ipynb"), time.perf_counter() - begin, len(data))
+    path = lecture.with_suffix(".ipynb")
+    try:
+        write_whole(path, data)
+    except OSError as error:
+        raise NotebookError(f"{path}: cannot be written: {error}") from error
+    return Built(path, time.perf_counter() - begin, len(data))
 
 
 @asynccontextmanager
@@ -275,17 +290,6 @@ def _refuse_machine_traces(outputs: list, where: str) -> None:
                 raise NotebookError(
                     f"{where}: its output holds an address or a path of this machine: {found[0]!r}"
                 )
-
-
-def _write(path: Path, data: bytes) -> None:
-    """All of the file or none of it, so that a full disk or a kill leaves the earlier notebook."""
-    draft = path.with_name(f".{path.name}.part")
-    try:
-        draft.write_bytes(data)
-        os.replace(draft, path)
-    except OSError as error:
-        draft.unlink(missing_ok=True)
-        raise NotebookError(f"{path}: cannot be written: {error}") from error
 
 
 def _problem(lecture: Path) -> str | None:
