@@ -15,6 +15,7 @@ from .reductions import mean
 from .reductions import sum as total
 from .rules import primitive
 from .shapes import expand_dims, reshape, transpose
+from .special import gelu
 from .tensor import value
 
 FAST: dict[str, Callable] = {}
@@ -66,7 +67,7 @@ ACTIVATIONS = {
     "sigmoid": Activation(_sigmoid_in_place, lambda y: y * (1 - y)),
     "softplus": Activation(_softplus_in_place, lambda y: -expm1(-y)),
 }
-UNFUSED = {"silu": silu}  # their slope cannot be told from y alone
+UNFUSED = {"gelu": gelu, "silu": silu}  # their slope cannot be told from y alone
 
 
 def _linear(x: np.ndarray, W: np.ndarray, b: np.ndarray | None, activation: str | None) -> np.ndarray:

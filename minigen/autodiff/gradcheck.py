@@ -89,7 +89,7 @@ def _check(title: str, f: Callable, names: list[str], points: list[np.ndarray], 
         except _Kink as kink:
             told = kink
         at = [x + move * np.maximum(1, np.abs(x)) * _draw(rng, x.shape) for x in points]
-    raise GradcheckError(f"{title}: there is a kink (or f is not computed in float64), in each of {tries} draws.\n{told}")
+    raise GradcheckError(f"{title}: a kink (or f is not computed in float64) at each of {tries} draws.\n{told}")
 
 
 def _compare(title: str, f: Callable, names: list[str], points: list[np.ndarray], rng: np.random.Generator,
