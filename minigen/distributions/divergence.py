@@ -33,9 +33,7 @@ def kl(p: Distribution, q: Distribution) -> Array:
                                   f"only {known}. Estimate it by the mean of p.log_prob(x) - q.log_prob(x), x ~ p")
     if p.event_shape != q.event_shape:
         raise ValueError(f"kl: p has event_shape {p.event_shape} and q {q.event_shape}; expected the same")
-    batch = np.broadcast_shapes(p.batch_shape, q.batch_shape)
-    divergence = formula(p, q)
-    return divergence if divergence.shape == batch else ad.broadcast_to(divergence, batch)
+    return formula(p, q)
 
 
 def closed_form(p: type[Distribution], q: type[Distribution]) -> Callable:
@@ -67,7 +65,7 @@ def _normal(p: Normal, q: Normal) -> Array:
 @closed_form(DiagonalNormal, DiagonalNormal)
 def _diagonal_normal(p: DiagonalNormal, q: DiagonalNormal) -> Array:
     """The sum of the coordinates' divergences."""
-    return _sum_over_event(_normal(p, q), p)
+    return ad.sum(_normal(p, q), axis=-1)
 
 
 @closed_form(MultivariateNormal, MultivariateNormal)
@@ -186,13 +184,4 @@ def _von_mises_fisher(p: VonMisesFisher, q: VonMisesFisher) -> Array:
 @closed_form(Independent, Independent)
 def _independent(p: Independent, q: Independent) -> Array:
     """The sum of the parts' divergences."""
-    if p.axes != q.axes:
-        raise ValueError(f"kl: p sums {p.axes} axes and q {q.axes}; expected the same")
     return p._summed(kl(p.base, q.base))
-
-
-def _sum_over_event(x: Array, p: Distribution) -> Array:
-    """The sum over the last axis, which is the event's even where x does not vary along it."""
-    if x.shape[-1:] != p.event_shape:
-        x = ad.broadcast_to(x, (*x.shape[:-1], *p.event_shape))
-    return ad.sum(x, axis=-1)

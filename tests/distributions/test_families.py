@@ -24,8 +24,10 @@ from minigen.distributions import (
     StudentT,
     Uniform,
 )
+from minigen.distributions.location import log_gamma_half
 
 stats = pytest.importorskip("scipy.stats", reason="scipy is the referee of densities (extra dev)")
+special = pytest.importorskip("scipy.special", reason="scipy is the referee of densities (extra dev)")
 integrate = pytest.importorskip("scipy.integrate", reason="scipy is the referee of densities (extra dev)")
 
 FALSE_ALARM = 1e-6
@@ -313,6 +315,22 @@ def test_student_becomes_normal(df):
     assert StudentT(1.0).log_prob(0.3) == pytest.approx(Cauchy().log_prob(0.3), rel=1e-14)
 
 
+def test_log_gamma_half_to_the_last_digits():
+    """f(a) + f(a + 1/2) = log a: by the series from 30 on, by the direct form below; scipy as well where a is small."""
+    for a, tolerance in ((np.geomspace(30, 1e12, 400), 2e-15), (np.linspace(0.5, 29.4, 400), 3e-14)):
+        both = log_gamma_half(a) + log_gamma_half(a + 0.5)
+        np.testing.assert_allclose(both, np.log(a), rtol=tolerance, atol=tolerance)
+    a = np.logspace(-6, 1, 200)
+    np.testing.assert_allclose(log_gamma_half(a), special.gammaln(a + 0.5) - special.gammaln(a), atol=1e-14, rtol=1e-13)
+
+
+def test_uniform_never_reaches_its_upper_end():
+    """Where floats are coarse, low + (high - low) u rounds to high for many u < 1."""
+    low, high = np.float32(1e4), np.float32(1e4 + 0.01)
+    draws = Uniform(low, high).sample(np.random.default_rng(9), 2000)
+    assert draws.min() >= low and draws.max() < high and len(np.unique(draws)) > 5
+
+
 @pytest.mark.parametrize("alpha", [1e-3, 0.05])
 def test_draws_too_small_for_a_float_stay_in_the_support(alpha):
     rng = np.random.default_rng(6)
@@ -330,6 +348,13 @@ def test_bernoulli_at_any_logit(logit):
     assert distribution.log_prob(0.5) == -np.inf and np.isfinite(distribution.entropy())
     assert distribution.mean == pytest.approx(stats.logistic.cdf(logit)) and distribution.variance >= 0
     assert distribution.entropy() == pytest.approx(float(stats.bernoulli(stats.logistic.cdf(logit)).entropy()))
+
+
+def test_bernoulli_outside_its_support_sends_no_gradient():
+    x = np.array([0.5, -1.0, np.inf, 1.0])
+    assert np.isneginf(Bernoulli(0.3).log_prob(x)).tolist() == [True, True, True, False]
+    to_x, to_logits = ad.grad(lambda x, l: ad.sum(Bernoulli(l).log_prob(x)), argnums=(0, 1))(x, np.full(4, 0.3))
+    assert np.all(to_x[:3] == 0) and np.all(to_logits[:3] == 0) and to_logits[3] > 0
 
 
 def test_bernoulli_gradient_sampler_and_fused_twin():
@@ -357,6 +382,13 @@ def test_discretised_logistic_has_mass_one_and_never_cancels(mu, scale, levels):
     with np.errstate(divide="ignore"):
         difference = upper + np.log1p(-np.exp(lower - upper))
     np.testing.assert_allclose(log_p[1:-1][direct], difference[direct], rtol=1e-7, atol=1e-9)
+
+
+@pytest.mark.parametrize("scale", [1e3, 1e6, 1e9])
+def test_discretised_logistic_keeps_its_digits_where_it_is_flat(scale):
+    """The mass of a narrow cell at mu is its width times the density there, 1 / (4 scale), up to O(scale^-2)."""
+    log_p = DiscretisedLogistic(7.0, scale, 16).log_prob(7)
+    assert log_p == pytest.approx(-np.log(4 * scale), abs=0.1 / scale**2 + 1e-14)
 
 
 def test_discretised_logistic_sampler_and_gradient():

@@ -166,4 +166,12 @@ def test_categorical_sampler():
     expected = 20_000 * np.exp(logits[0]) / np.exp(logits[0]).sum()
     off_by_one = np.bincount((single + 1) % 4, minlength=4)
     assert stats.chisquare(off_by_one, expected).pvalue < FALSE_ALARM
+    class Zeros:
+        """The generator at its unluckiest: u = 0, beside an outcome whose probability underflows to 0."""
+
+        def random(self, shape):
+            return np.zeros(shape)
+
+    assert Categorical([-800.0, 0.0]).sample(Zeros()) == 1
+    assert Categorical([[-800.0, 0.0]]).sample(Zeros()).tolist() == [1]
     assert Categorical([0.0]).sample(rng).shape == () and Categorical([0.0]).sample(rng) == 0
