@@ -54,9 +54,10 @@ def check_gradient(
     if not np.isfinite(slopes).all():
         fail(name, np.nan, tol, "f is NaN or infinite within a step of x")
     size = np.abs(slopes).max()
-    allowed = tol * size + 1e-15 * height / h
+    rounding = 1e-14 * height / h
+    allowed = tol * size + rounding
     wobble = np.abs(slopes - coarse).max()
-    if wobble > 1e-3 * size + 1e3 * allowed:
+    if wobble > 1e-3 * size + 1e3 * rounding:
         fail(name, wobble, 1e-3 * size, f"differences with steps {h:.1e} and {h / 2:.1e} disagree by {wobble:.1e}: f "
              "has a kink or noise near x, choose another point")  # fmt: skip
     errors = np.abs(np.tensordot(directions, given, axes=x.ndim) - slopes)
