@@ -53,7 +53,7 @@ class VonMisesFisher(Distribution):
     def sample(self, rng: np.random.Generator, shape: Shape = ()) -> np.ndarray:
         """x = w mu + sqrt(1 - w^2) v: w = mu . x by rejection, v uniform among the unit vectors orthogonal to mu.
 
-        The rejection keeps at least 2 of 3 proposals for every d and kappa. Ulrich 1984; Wood 1994.
+        The share of proposals kept is 0.65 or more for every d and kappa. Ulrich 1984; Wood 1994.
         """
         shape = self._shape(shape)
         mu = np.broadcast_to(ad.value(self.mu), shape).astype(np.float64)
