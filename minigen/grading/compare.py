@@ -4,12 +4,17 @@
 and returns plain data; `expected` is the check's reference. A violated property raises `Mismatch`, whose
 `violated` may be told to anyone and whose `detail` holds numbers of the reference, for public checks only.
 """
-import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
+
+from minigen.checks.densities import check_density, check_sampler
+from minigen.checks.domains import Box, Domain, Interval
+from minigen.checks.oracles import numeric_jacobian, numeric_log_det
+from minigen.checks.result import CheckError
 
 from .wire import Seed
 
@@ -106,24 +111,10 @@ def _pair(value: Any, what: str) -> tuple[np.ndarray, np.ndarray]:
     return numbers(value[0], "the result"), numbers(value[1], "the log-determinant")
 
 
-OFFSETS = (-2, -1, 1, 2)
-STENCIL = (1 / 12, -2 / 3, 2 / 3, -1 / 12)
-"""df/dx = sum_k STENCIL[k] f(x + OFFSETS[k] h) / h + O(h^4)."""
-
-
-def differences(f: Callable[[np.ndarray], float], x: np.ndarray, step: float = 1e-3) -> np.ndarray:
-    """df/dx of a scalar f by fourth-order central differences, step * max(1, |x_i|) per entry; shape of x."""
+def differences(f: Callable[[np.ndarray], float], x: np.ndarray) -> np.ndarray:
+    """df/dx of a scalar f by finite differences; shape of x."""
     x = np.asarray(x, dtype=float)
-    gradient = np.empty(x.shape)
-    for i in np.ndindex(x.shape):
-        h = step * max(1.0, abs(x[i]))
-        total = 0.0
-        for offset, weight in zip(OFFSETS, STENCIL):
-            moved = x.copy()
-            moved[i] += offset * h
-            total += weight * float(f(moved))
-        gradient[i] = total / h
-    return gradient
+    return numeric_jacobian(lambda rows: np.array([[f(row)] for row in rows]), x[None]).reshape(x.shape)
 
 
 @dataclass(frozen=True)
@@ -176,12 +167,13 @@ class Bijection:
         z, log_det = _pair(call(*inputs), "the function")
         shaped(z, x.shape, "the result")
         shaped(log_det, (batch,), "the log-determinant")
-        h = 1e-3 * np.maximum(1.0, np.abs(x))
-        moves = np.array(OFFSETS)[:, None, None, None] * (np.eye(d)[:, None, :] * h[None])
-        moved, _ = _pair(call((x + moves).reshape(-1, d), *rest), "the function")
-        shaped(moved, (4 * d * batch, d), "the result")
-        columns = np.einsum("o,ojbi->jbi", STENCIL, moved.reshape(4, d, batch, d)) / h.T[:, :, None]
-        truth = np.linalg.slogdet(columns.transpose(1, 2, 0))[1]
+
+        def move(moved: np.ndarray) -> np.ndarray:
+            z, _ = _pair(call(moved, *rest), "the function")
+            shaped(z, moved.shape, "the result")
+            return z
+
+        truth = numeric_log_det(move, x)
         agree(log_det, truth, self.rtol, self.atol, "the log-determinant, held against your own map,")
         if self.inverse:
             back, log_det_back = _pair(call(z, *rest, function=self.inverse), self.inverse)
@@ -191,60 +183,55 @@ class Bijection:
 
 @dataclass(frozen=True)
 class Density:
-    """integral of exp function(x, *inputs) dx = 1 over the box lower..upper, in one or two dimensions.
+    """integral of exp function(x, *inputs) dx = 1 over a domain of `minigen.checks.domains`.
 
-    The function takes x of shape (n, d), or (n,) for scalar events, and returns log-densities (n,) in nats.
+    The function takes events x of shape (n, *event_shape) and returns log-densities (n,) in nats.
     """
 
-    lower: tuple[float, ...]
-    upper: tuple[float, ...]
-    points: int = 401
-    tol: float = 1e-4
-    scalar: bool = False
+    domain: Domain
+    tol: float = 1e-6
     needs_expected = False
 
     def judge(self, call: Call, inputs: tuple, expected: Callable[..., Any] | None) -> None:
-        """Total mass by the trapezoid rule on a grid."""
-        axes = [np.linspace(a, b, self.points) for a, b in zip(self.lower, self.upper)]
-        x = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, len(axes))
-        log_p = numbers(call(x[:, 0] if self.scalar else x, *inputs), "the log-density")
-        shaped(log_p, (len(x),), "the log-density")
-        mass = np.exp(log_p.astype(float)).reshape([self.points] * len(axes))
-        for axis in reversed(axes):
-            mass = np.trapezoid(mass, axis, axis=-1)
-        if not abs(mass - 1) <= self.tol:
-            raise Mismatch("the density does not integrate to 1", f"its integral is {float(mass):.6g}")
+        """Total mass by `minigen.checks`: quadrature, or enumeration of a discrete domain."""
+        def log_prob(x: np.ndarray) -> np.ndarray:
+            log_p = numbers(call(x, *inputs), "the log-density")
+            shaped(log_p, (len(x),), "the log-density")
+            return log_p
+
+        with _as_mismatch("the total mass is not 1"):
+            check_density(log_prob, self.domain, tol=self.tol)
 
 
 @dataclass(frozen=True)
 class Sampler:
-    """samples = function(*inputs) follow the distribution whose transform to uniforms is `expected`.
+    """samples = function(*inputs) follow the density exp expected(x, *inputs) on a domain of `minigen.checks.domains`.
 
-    One input is a `Seed`. expected(samples, *inputs) -> uniforms in [0, 1], shape (n, k): the distribution function,
-    for vectors the conditional one of each entry given those before. sup|F_n - u| is held against the bound of
-    Dvoretzky, Kiefer, Wolfowitz and Massart, so a right sampler fails with probability at most `false_alarm`.
+    One of the inputs is a `Seed`, another usually the number of samples (a few thousand), of shape (n, *event_shape).
+    A right sampler fails with probability `false_alarm` per draw (chi-square on cells of the domain).
     """
 
+    domain: Domain
     false_alarm: float = 1e-6
     needs_expected = True
 
     def judge(self, call: Call, inputs: tuple, expected: Callable[..., Any] | None) -> None:
-        """Empirical distribution function against the reference; another seed must give other samples."""
+        """Chi-square by `minigen.checks`; another seed must give other samples."""
         samples = numbers(call(*inputs), "the samples")
         other = numbers(call(*(Seed(v + 1) if isinstance(v, Seed) else v for v in inputs)), "the samples")
-        if samples.shape == other.shape and np.array_equal(np.sort(samples, axis=None), np.sort(other, axis=None)):
-            raise Mismatch("the samples are the same for two seeds")
-        if not np.isfinite(samples).all():
-            raise Mismatch("the samples hold NaN or infinity")
-        uniforms = np.sort(np.asarray(expected(samples, *inputs)).reshape(len(samples), -1), axis=0)
-        n, k = uniforms.shape
-        steps = np.arange(n + 1)[:, None] / n
-        distance = max(np.max(steps[1:] - uniforms), np.max(uniforms - steps[:-1]))
-        bound = math.sqrt(math.log(2 * k / self.false_alarm) / (2 * n))
-        if not distance <= bound:
-            raise Mismatch(f"the {n} samples do not follow the distribution",
-                           f"largest gap of the distribution functions {distance:.4f}; "
-                           f"a right sampler exceeds {bound:.4f} with probability below {self.false_alarm:g}")
+        if type(self.domain) in (Interval, Box) and np.intersect1d(samples, other).size:
+            raise Mismatch("two seeds gave some of the same samples: draw them from the generator that is passed in")
+        with _as_mismatch("the samples do not follow the distribution"):
+            check_sampler(samples, lambda x: expected(x, *inputs), self.domain, alpha=self.false_alarm)
+
+
+@contextmanager
+def _as_mismatch(violated: str) -> Iterator[None]:
+    """The error of a check as a Mismatch, its numbers in the detail."""
+    try:
+        yield
+    except CheckError as error:
+        raise Mismatch(violated, error.result.detail) from None
 
 
 @dataclass(frozen=True)

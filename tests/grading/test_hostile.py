@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from minigen.grading import Exercise, Limits, Result, score, stubs
+import minigen
+from minigen.grading import Exercise, Limits, Result, runner, score, stubs
 from minigen.grading.isolation import LAYERS
 from minigen.grading.runner import OUTPUT_LIMIT, Child, Raised
 
@@ -164,6 +165,11 @@ ATTACKS = {
         return 0.0""", "error"),
 }
 
+OF_PROCESSES = ["forks", "starts a program", "becomes a program", "opens a socket", "signals its parent",
+                "lifts its limits", "makes the user's file unreadable", "empties the user's file"]
+OF_FILES = [n for n in ATTACKS if "user's" in n or "solution" in n or "import" in n]
+FORBIDDEN = [*OF_FILES, *(n for n in OF_PROCESSES if n not in OF_FILES)]
+
 # Python's own audit events do not see these; the kernel's layers do. Body, statuses, and whether it gains the points
 # without those layers.
 BELOW_PYTHON = {
@@ -214,7 +220,7 @@ def submit(exercise: Exercise, victim: Path, body: str, layers=LAYERS) -> Result
     return score(exercise, source.encode(), 1, limits=QUICK, layers=layers)
 
 
-@pytest.mark.parametrize("name", ATTACKS)
+@pytest.mark.parametrize("name", [name for name in ATTACKS if name not in FORBIDDEN])
 def test_attack_gains_nothing_and_costs_only_its_own_function(name, exercise, victim):
     body, statuses = ATTACKS[name]
     result = submit(exercise, victim, body)
@@ -222,19 +228,13 @@ def test_attack_gains_nothing_and_costs_only_its_own_function(name, exercise, vi
     assert first.status in statuses.split() or (first.status == "not run" and "died" in statuses), first
     assert result.function_points("gaussian_kl")[0] == 0.0
     assert other.passed or "patches" in name, other.message()  # who patches NumPy patches it for all of its functions
-    assert victim.read_text() == "years of work" and victim.stat().st_mode & 0o400
     assert len(result.output) <= OUTPUT_LIMIT
 
 
-OF_PROCESSES = ["forks", "starts a program", "becomes a program", "opens a socket", "signals its parent",
-                "lifts its limits", "makes the user's file unreadable", "empties the user's file"]
-OF_FILES = [n for n in ATTACKS if "user's" in n or "solution" in n or "import" in n]
-FORBIDDEN = {*OF_PROCESSES, *OF_FILES}
-
-
 @pytest.mark.parametrize(
-    ("layers", "names"), [(PORTABLE, FORBIDDEN), (KERNEL, FORBIDDEN), (("seccomp",), OF_PROCESSES)],
-    ids=["portable", "kernel", "seccomp"])
+    ("layers", "names"),
+    [(LAYERS, FORBIDDEN), (PORTABLE, FORBIDDEN), (KERNEL, FORBIDDEN), (("seccomp",), OF_PROCESSES)],
+    ids=["all", "portable", "kernel", "seccomp"])
 def test_each_layer_refuses_alone(layers, names, exercise, victim):
     """What one layer refuses, the others that claim it must refuse too, or the first would hide their holes."""
     bodies = [body_of(ATTACKS[name][0], exercise, victim) for name in names]
@@ -333,3 +333,15 @@ def gaussian_kl(mu, log_sigma):
         folder = child._folder
         assert folder.exists()
     assert not folder.exists()
+
+
+def test_an_installed_package_is_gone_around(monkeypatch):
+    """In a wheel minigen lies among the packages that may be read: only its permitted modules are granted."""
+    package = Path(minigen.__file__).resolve().parent
+    monkeypatch.setattr(runner, "_import_path", lambda: [str(package.parent)])
+    readable, listable = runner._granted.__wrapped__(("minigen.nn.layers", "minigen.autodiff"))
+    inside = {Path(p).relative_to(package) for p in readable if Path(p).is_relative_to(package)}
+    sources = {str(p) for p in inside if p.suffix != ".pyc"}
+    assert sources == {"__init__.py", "nn/__init__.py", "nn/layers.py", "autodiff"}
+    assert str(package.parent / "tests") in readable and str(package.parent) in listable
+    assert not any(Path(p).name == "exercises" for p in readable)
