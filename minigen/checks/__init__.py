@@ -33,6 +33,7 @@ from minigen.checks.quadrature import (
     quadrature_2d,
 )
 from minigen.checks.result import CheckError, CheckResult
+from minigen.checks.runner import check_command, run_ledger
 
 __all__ = [
     "Binary",
@@ -51,6 +52,7 @@ __all__ = [
     "binary_chunks",
     "check_bijection",
     "check_bound",
+    "check_command",
     "check_conditionals",
     "check_density",
     "check_gradient",
@@ -71,4 +73,5 @@ __all__ = [
     "numeric_log_det",
     "quadrature_1d",
     "quadrature_2d",
+    "run_ledger",
 ]

@@ -18,7 +18,7 @@ RULES = ("gauss", "trapezoid", "tanh-sinh")
 _PANEL = 16
 _REACH = 3.6  # sinh(pi/2 sinh 3.6) = 1.5e12
 _NEAR = 5.0  # exp(pi/2 sinh -5) = 2e-51: a singularity like x^-0.9 at the finite end of a half-line still counts
-_CLOSE = 3.05  # 1 - tanh(pi/2 sinh 3.05) = 1e-14: nearer points would round to the end itself
+_CLOSE = 3.05  # 1 - tanh(pi/2 sinh 3.05) = 1e-14: nearer points would round to the end itself, unless that is 0
 
 Rule = tuple[np.ndarray, np.ndarray]
 
@@ -56,10 +56,11 @@ def interval_rule(
         w = w * distance * np.pi / 2 * np.cosh(t)
         return (a + distance, w) if np.isinf(b) else (b - distance[::-1], w[::-1])
     if rule == "tanh-sinh":
-        t, w = _even(-_CLOSE, _CLOSE, n)
+        t, w = _even(-(_NEAR if a == 0 else _CLOSE), _NEAR if b == 0 else _CLOSE, n)
         u = np.pi / 2 * np.sinh(t)
-        half = (b - a) / 2
-        return (a + b) / 2 + half * np.tanh(u), half * w * np.pi / 2 * np.cosh(t) / np.cosh(u) ** 2
+        from_end = (b - a) / (1 + np.exp(2 * np.abs(u)))  # (b - a) (1 - tanh |u|) / 2 without cancellation
+        x = np.where(u < 0, a + from_end, b - from_end)
+        return x, (b - a) / 2 * w * np.pi / 2 * np.cosh(t) / np.cosh(u) ** 2
     if rule == "trapezoid":
         x = np.linspace(a, b, max(n, 2))
         w = np.full(len(x), (b - a) / (len(x) - 1))

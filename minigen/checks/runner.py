@@ -160,8 +160,10 @@ def print_table(ledger: Ledger) -> None:
     ))  # fmt: skip
 
 
-def check_command(lectures: Iterable[str] = (), json_path: str | Path | None = None, jobs: int = 1) -> int:
-    """`minigen check [NN ...] [--json FILE]`: runs, prints the table, writes JSON; the exit code.
+def check_command(
+    lectures: Iterable[str] | None = None, json_path: str | Path | None = None, jobs: int = 1
+) -> int:
+    """`minigen check [NN ...] [--json FILE]`: runs (all lectures if none), prints, writes JSON; the exit code.
 
     0: everything holds. 1: a row fails or a required one is missing. 2: an unknown lecture, or a file that cannot
     be written, said in one line on standard error.
@@ -173,7 +175,7 @@ def check_command(lectures: Iterable[str] = (), json_path: str | Path | None = N
         return 2
     try:
         with Console(stderr=True).status("running the lectures"):
-            ledger = run_ledger(list(lectures) or None, jobs=jobs)
+            ledger = run_ledger(list(lectures or ()) or None, jobs=jobs)
     except (ValueError, FileNotFoundError) as error:
         print(f"minigen check: {error}", file=sys.stderr)
         return 2
