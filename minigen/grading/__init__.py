@@ -12,11 +12,11 @@ from .score import check, score
 from .students import pytest_checks, start
 from .verify import Report, build_stubs, verify
 from .wire import Seed
-from .writers import write_report, write_result
+from .writers import write_list, write_report, write_result
 
 __all__ = [
     "Bijection", "Check", "CheckResult", "Density", "Exercise", "Gradient", "Limits", "Mismatch", "Mutant",
     "Property", "Report", "Result", "Sampler", "Seed", "Value", "build_stubs", "check", "find_exercise",
     "grading_seed", "list_exercises", "load_exercise", "local_seed", "mutant", "pytest_checks", "score", "start",
-    "verify", "write_report", "write_result",
+    "verify", "write_list", "write_report", "write_result",
 ]

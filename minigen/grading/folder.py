@@ -5,6 +5,7 @@ topic.py      the stub, built from it                  drivers.py    functions t
 checks.py     CHECKS, and optionally MAY_IMPORT, WITHHELD
 test_topic.py two lines that hand the public checks to pytest
 """
+import ast
 import importlib.util
 import itertools
 import re
@@ -63,8 +64,6 @@ class Exercise:
     @property
     def title(self) -> str:
         """First line of the stub's docstring."""
-        import ast
-
         doc = ast.get_docstring(ast.parse(self.stub_path.read_text(encoding="utf-8"))) or self.name
         return doc.splitlines()[0]
 

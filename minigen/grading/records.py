@@ -71,7 +71,10 @@ class Check:
     def draw(self, seed: int) -> list[tuple]:
         """The inputs of every draw: the same for the same seed, different between checks."""
         rng = np.random.default_rng([seed, zlib.crc32(self.name.encode())])
-        return [tuple(self.inputs(rng)) for _ in range(self.draws)]
+        drawn = [self.inputs(rng) for _ in range(self.draws)]
+        if not all(isinstance(inputs, tuple) for inputs in drawn):
+            raise TypeError(f"Check({self.name!r}): inputs(rng) gave {type(drawn[0]).__name__}; expected a tuple")
+        return drawn
 
 
 @dataclass(frozen=True)

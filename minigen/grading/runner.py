@@ -92,16 +92,10 @@ class Child:
         for pump in (self._read_replies, self._read_output):
             threading.Thread(target=pump, daemon=True).start()
         try:
-            self._say(_configuration(exercise, self._folder, self.limits, layers))
-            hello = self._next(START)
-            self.isolation = tuple(layer for layer in LAYERS if layer in hello["isolation"])
-        except (Dead, KeyError) as error:
+            self._greet(_configuration(exercise, self._folder, self.limits, layers))
+        except BaseException:  # Ctrl-C too: no process is left behind
             self.close()
-            raise GraderError(f"the child process did not start: {error}: {self.output}") from None
-        try:
-            self._value(self._next(self.limits.call))
-        except (Raised, Dead) as problem:
-            self.problem = problem
+            raise
 
     def call(self, function: str, arguments: tuple, driver: str | None = None) -> Any:
         """function(*arguments), or driver(student, *arguments), as plain data; raises Raised or Dead."""
@@ -138,6 +132,19 @@ class Child:
 
     def __exit__(self, *error: object) -> None:
         self.close()
+
+    def _greet(self, configuration: dict) -> None:
+        """Send the configuration; learn the layers, then whether the file could be executed."""
+        self._say(configuration)
+        try:
+            hello = self._next(START)
+            self.isolation = tuple(layer for layer in LAYERS if layer in hello["isolation"])
+        except (Dead, KeyError) as error:
+            raise GraderError(f"the child process did not start: {error}: {self.output}") from None
+        try:
+            self._value(self._next(self.limits.call))
+        except (Raised, Dead) as problem:
+            self.problem = problem
 
     def _say(self, message: dict) -> None:
         data = json.dumps(message).encode() + b"\n"

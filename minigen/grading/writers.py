@@ -1,13 +1,26 @@
 """Results for people: one submission, and the state of the exercises, as tables in a terminal."""
+from collections.abc import Iterable
+
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from .folder import Exercise
 from .results import Result
 from .verify import ExerciseReport, Report
 
 _STYLES = {"passed": "green", "failed": "red", "error": "red", "late": "red", "died": "red", "not run": "yellow",
            "not done": "yellow"}
+
+
+def write_list(exercises: Iterable[Exercise], console: Console | None = None) -> None:
+    """What there is to do: a row per exercise."""
+    table = Table(title="exercises", title_justify="left")
+    for heading in ("number", "topic", "title", "functions", "points"):
+        table.add_column(heading, justify="right" if heading == "points" else "left")
+    for e in exercises:
+        table.add_row(f"{e.number:02d}", e.name, escape(e.title), ", ".join(e.functions), f"{e.points():g}")
+    (console or Console()).print(table)
 
 
 def write_result(result: Result, console: Console | None = None) -> None:

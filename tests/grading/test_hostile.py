@@ -307,6 +307,25 @@ def test_printing_is_cut_as_it_comes(exercise):
         assert child.output == "x" * OUTPUT_LIMIT
 
 
+def test_ctrl_c_while_a_child_starts_leaves_no_process(exercise, monkeypatch):
+    started = []
+
+    def interrupted(self, configuration):
+        started.append(self)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Child, "_greet", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        Child(exercise, b"")
+    assert started[0]._process.returncode is not None and not started[0]._folder.exists()
+
+
+def test_a_child_that_does_not_start_is_the_graders_fault(exercise, monkeypatch):
+    monkeypatch.setattr(runner, "_configuration", lambda *args: {})
+    with pytest.raises(runner.GraderError, match="(?s)did not start.*KeyError"):
+        score(exercise, SOLUTION.encode(), 1)
+
+
 def test_what_the_child_needs_still_works(exercise):
     """Numba with its cache, threads, temporary files, a look at the limits; and no trace is left behind."""
     source = b"""

@@ -27,6 +27,11 @@ def test_draws_depend_on_seed_and_name_only():
     assert len({x for (x,) in one.draw(5)}) == 3
 
 
+def test_inputs_are_a_tuple():
+    with pytest.raises(TypeError, match="gave ndarray; expected a tuple"):
+        Check(**{**GOOD, "inputs": lambda rng: rng.normal(size=3)}).draw(0)
+
+
 def test_seeds():
     assert local_seed("11_vae") == local_seed("11_vae") != local_seed("02_bayes")
     seeds = {grading_seed(s, e, n) for s in (b"a", b"b") for e, n in [("1", "12"), ("11", "2"), ("11", "3")]}

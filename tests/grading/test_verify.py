@@ -6,7 +6,7 @@ import sys
 import pytest
 from rich.console import Console
 
-from minigen.grading import build_stubs, find_exercise, list_exercises, start, verify, write_report
+from minigen.grading import build_stubs, find_exercise, list_exercises, start, verify, write_list, write_report
 
 
 def edit(path, old, new):
@@ -92,6 +92,9 @@ def test_find_and_list(folder):
     for which in ("90", 90, "demo", "90_demo"):
         found = find_exercise(which, root)
         assert (found.number, found.name, found.title) == (90, "demo", "The Gaussian KL, and checking a gradient.")
+    console = Console(record=True, width=120)
+    write_list(list_exercises(root), console)
+    assert "The Gaussian KL, and checking a gradient." in console.export_text()
     with pytest.raises(ValueError, match="no exercise is called '7'; there are 90_demo"):
         find_exercise("7", root)
 
