@@ -4,6 +4,7 @@ Read `base.py` first: it fixes the direction and the sign for every flow.
 """
 
 from .base import Compose, Flow, FlowModel, Inverse
+from .dequantize import Dequantised
 from .elementwise import Affine, Logit
 from .linear import DenseLinear, PLULinear, QRLinear
 from .planar import Planar

@@ -52,6 +52,14 @@ class Compose(Flow):
         """f_1 first."""
         return _chain([flow.forward for flow in self.flows], x)
 
+    def fit_to(self, x: np.ndarray) -> None:
+        """Let every map that can be set from data (`Affine`) see x as it arrives there: a start, not a fit."""
+        with ad.no_grad():
+            for flow in self.flows:
+                if hasattr(flow, "fit_to"):
+                    flow.fit_to(x)
+                x = ad.value(flow.forward(x)[0])
+
     def inverse(self, z: Any) -> tuple[Any, Any]:
         """f_K^-1 first."""
         return _chain([flow.inverse for flow in reversed(self.flows)], z)

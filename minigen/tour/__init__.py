@@ -1,0 +1,8 @@
+"""`minigen tour`: three families of models trained on digits, every derivation executed, one page that shows it.
+
+Read `stops.py` for what is trained and drawn, `report.py` for the page.
+"""
+
+from .run import run
+
+__all__ = ["run"]
