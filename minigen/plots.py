@@ -84,6 +84,16 @@ def warp(stages: Sequence[np.ndarray], titles: Sequence[str], title: str) -> Fig
     return figure
 
 
+def scatter(points: np.ndarray, title: str) -> Figure:
+    """Points in the plane. points: (n, 2)."""
+    figure = Figure(figsize=(4.2, 4.2), layout="constrained")
+    axes = figure.subplots()
+    axes.scatter(points[:, 0], points[:, 1], s=4, color=COLOURS["model"], linewidths=0)
+    axes.set(title=title, xlabel="$x_1$", ylabel="$x_2$", aspect="equal")
+    axes.title.set_fontsize(10)
+    return figure
+
+
 def density(log_prob: Callable[[np.ndarray], np.ndarray], points: np.ndarray, title: str, reach: float = 3.0) -> Figure:
     """A 2-D density beside the data it was fitted to. log_prob: (n, 2) -> (n,) nats; points: (n, 2)."""
     figure = Figure(figsize=(6.2, 3.0), layout="constrained")

@@ -199,10 +199,10 @@ def sample(folder: Path, *, n: int, out: Path, seed: int = 0) -> None:
         raise ValueError(f"sample: n is {n}; expected at least 1")
     run, module, prepared = open_run(folder)
     rng = np.random.default_rng([seed, 3])
-    title = f"{n} samples of a {run.recipe} trained on {run.data}"
+    title = f"{n} samples: {run.recipe} trained on {run.data}"
     drawn = module.sample(n, rng)
     if len(prepared.shape) == 1:
-        figure = plots.warp([drawn], ["samples"], title)
+        figure = plots.scatter(drawn, title)
     else:
         top = 1 if prepared.test.max() <= 1 else prepared.levels - 1
         figure = plots.image_grid(drawn.reshape(n, *prepared.shape) / top, title)
