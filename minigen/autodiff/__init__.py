@@ -5,6 +5,7 @@ from it); the other files are the rules, by family.
 """
 
 from . import operators
+from .convolution import avg_pool2d, conv2d, conv2d_transpose, max_pool2d
 from .decompositions import cholesky, det, inv, logabsdet, slogdet, solve
 from .drawing import dot, draw
 from .elementwise import (
