@@ -127,17 +127,9 @@ def data_path(name: Annotated[str, typer.Argument(help="The data set.")]) -> Non
 @exercise_app.command("list")
 def exercise_list() -> None:
     """Number, name, functions and points of every exercise."""
-    from rich.console import Console
-    from rich.table import Table
+    from minigen.grading import list_exercises, write_list
 
-    from minigen.grading import list_exercises
-
-    table = Table("exercise", "functions", "public points", "all points")
-    for exercise in list_exercises():
-        public = sum(c.points for c in exercise.checks if c.public)
-        every = sum(c.points for c in exercise.checks)
-        table.add_row(exercise.id, ", ".join(exercise.functions), f"{public:g}", f"{every:g}")
-    Console().print(table)
+    write_list(list_exercises())
 
 
 @exercise_app.command("start")
