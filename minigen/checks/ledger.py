@@ -73,6 +73,9 @@ class Row:
             return f"{self.error:.1f} sd"
         return _order(self.error)
 
+    def _ipython_display_(self) -> None:
+        """Nothing: a notebook cell that ends in a claim has printed its line already."""
+
     def __str__(self) -> str:
         name, statement, left, right, error, verdict = self.cells()
         # A long statement pushes its line out, so that nothing of the mathematics is lost.

@@ -23,8 +23,12 @@ class Estimate(NamedTuple):
 
 
 def evaluate(f: Callable, *args: np.ndarray) -> np.ndarray:
-    """f(*args) as a float64 array, with nothing recorded."""
-    with no_grad():
+    """f(*args) as a float64 array, with nothing recorded.
+
+    Overflow is not warned of: far out in a tail it is how exp(-exp(x)) rightly becomes 0; where it is wrong, an
+    infinity or a NaN comes back and is seen.
+    """
+    with no_grad(), np.errstate(over="ignore"):
         return np.asarray(value(f(*args)), dtype=float)
 
 
