@@ -27,6 +27,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from minigen import autodiff as ad
+from minigen.autodiff.backward import reachable
+from minigen.autodiff.rules import apply
 from minigen.checks import claim
 
 BLUE, ORANGE, GREEN = "tab:blue", "tab:orange", "tab:green"  # reverse mode, forward mode, differences
@@ -41,7 +43,6 @@ BLUE, ORANGE, GREEN = "tab:blue", "tab:orange", "tab:green"  # reverse mode, for
 # %%
 tape = []
 
-
 class Number:
     """A value, with (argument, slope) for every value that it was made from."""
 
@@ -55,14 +56,11 @@ class Number:
     def __mul__(self, other):
         return Number(self.value * other.value, (self, other.value), (other, self.value))
 
-
 def log(x):
     return Number(math.log(x.value), (x, 1 / x.value))
 
-
 def sin(x):
     return Number(math.sin(x.value), (x, math.cos(x.value)))
-
 
 # %% [markdown]
 # Let $y$ be the last value, and call $\bar v_k = \partial y / \partial v_k$ the *cotangent* of $v_k$. The chain rule
@@ -73,7 +71,6 @@ def sin(x):
 # To use it, $\bar v_k$ must be complete before it is passed on. Whatever uses $v_k$ was written *after* $v_k$. So we
 # read the tape backwards, and that is the whole algorithm.
 
-
 # %%
 def backward(y, seed=1.0):
     """Set v.grad = dy/dv for every v on the tape."""
@@ -83,7 +80,6 @@ def backward(y, seed=1.0):
     for v in reversed(tape):
         for argument, slope in v.links:
             argument.grad += v.grad * slope
-
 
 tape.clear()
 a, b = Number(2.0), Number(5.0)
@@ -107,13 +103,13 @@ claim("scalar-tape", r"\nabla [\log(ab) + ab \sin a] \text{ by hand} = \text{by 
 # its cotangent is the sum of what two users send.
 
 # %%
-names = ["a", "b", "ab", "log", "sin", "times", "y"]
-places = [(0, 0), (2, 0), (2, 1), (2, 2), (0, 1), (0.7, 2), (1.35, 3)]
-fig, ax = plt.subplots(figsize=(6, 4.4))
+names = ["a", "b", "ab", "log(ab)", "sin a", "ab sin a", "y"]
+places = [(0.5, 0), (1.5, 0), (1.5, 1), (2, 2), (0, 1), (0.7, 2), (1.35, 3)]
+fig, ax = plt.subplots(figsize=(6.5, 5))
 for v, (px, py) in zip(tape, places):
     for argument, slope in v.links:
         qx, qy = places[tape.index(argument)]
-        ax.annotate("", (px, py), (qx, qy), arrowprops=dict(arrowstyle="->", color="0.6", shrinkA=26, shrinkB=26))
+        ax.annotate("", (px, py), (qx, qy), arrowprops=dict(arrowstyle="->", color="0.6", shrinkA=18, shrinkB=18))
         ax.text((px + qx) / 2, (py + qy) / 2, f"{slope:.3f}", size=8, color="0.45", ha="center", va="center",
                 bbox=dict(facecolor="white", edgecolor="none", pad=1))
 for v, name, (px, py) in zip(tape, names, places):
@@ -130,7 +126,6 @@ plt.show()
 # **Before you run the next cell**: twenty times $u \leftarrow u \cdot u$. How many links does the tape hold, and how
 # many paths lead from the top to the bottom?
 
-
 # %%
 def by_paths(y, x):
     """(dy/dx as a sum over paths, how many paths there are)."""
@@ -138,7 +133,6 @@ def by_paths(y, x):
         return 1.0, 1
     found = [(slope, by_paths(argument, x)) for argument, slope in y.links]
     return sum(slope * total for slope, (total, _) in found), sum(paths for _, (_, paths) in found)
-
 
 for steps in (1, 5, 10, 15):
     tape.clear()
@@ -207,10 +201,8 @@ rng = np.random.default_rng(1)
 X, t = rng.normal(size=(50, 4)), rng.choice([-1.0, 1.0], 50)
 W, v = rng.normal(size=(4, 6)), rng.normal(size=6)
 
-
 def loss(W, v):
     return ad.mean(ad.softplus(-t * (ad.tanh(X @ W) @ v)))
-
 
 H = np.tanh(X @ W)
 r = -t / (1 + np.exp(t * (H @ v))) / len(t)
@@ -224,14 +216,10 @@ claim("tape-is-chain-rule", r"\nabla f \text{ by hand} = \nabla f \text{ by the 
 # Your own rule is just as short. `Rule(name, forward, vjps)` outside the table, and `apply` to use it:
 
 # %%
-from minigen.autodiff.rules import apply
-
-
 def with_rule(forward, vjp):
     """The operation of one argument with this forward function and this cotangent rule."""
     rule = ad.Rule("my own", forward, (vjp,))
     return lambda x: apply(rule, (x,), {})
-
 
 cube = with_rule(lambda x: x**3, lambda g, y, x: g * 3 * x**2)
 print("x^3 at 3: first derivative", ad.grad(cube)(3.0), "and second", ad.grad(ad.grad(cube))(3.0))
@@ -247,7 +235,6 @@ print("x^3 at 3: first derivative", ad.grad(cube)(3.0), "and second", ad.grad(ad
 # * **Forward mode** maps a direction in the input to one in the output, $v \mapsto J v$: `jvp`.
 #
 # Forward mode needs no tape. Carry the pair (value, change) through the program:
-
 
 # %%
 class Dual:
@@ -269,24 +256,19 @@ class Dual:
         y = np.tanh(self.value)
         return Dual(y, (1 - y**2) * self.tangent)
 
-
 A, B = rng.normal(size=(5, 7)), rng.normal(size=(7, 3))
-
 
 def net(x, tanh):
     """R^5 -> R^3, for Tensors, arrays and Duals alike."""
     hidden = tanh(x @ A)
     return tanh((hidden * hidden + hidden) @ B)
 
-
 def forward_jvp(x, v):
     """J v by dual numbers: no tape, no cotangent rule."""
     return net(Dual(x, v), Dual.tanh).tangent
 
-
 def f(x):
     return net(x, ad.tanh)
-
 
 x, u, v = 0.3 * rng.normal(size=5), rng.normal(size=3), rng.normal(size=5)
 y, pullback = ad.vjp(f, x)
@@ -326,7 +308,7 @@ for _ in range(3):
 
 fig, ax = plt.subplots(figsize=(6, 3.2))
 for order, (curve, style) in enumerate(zip(curves, ("-", "--", "-.", ":"))):
-    ax.plot(grid, curve, style, color=plt.cm.viridis(order / 3.6), label=["tanh", "first", "second", "third"][order])
+    ax.plot(grid, curve, style, color=plt.cm.viridis(order / 4), label=["tanh", "first", "second", "third"][order])
 ax.set(title="tanh and its derivatives, by grad of grad of grad", xlabel="x", ylabel="value")
 ax.legend(title="derivative", frameon=False)
 plt.show()
@@ -342,10 +324,8 @@ claim("third-derivative", r"\tanh''' = (1 - y^2)(6 y^2 - 2)", lhs=curves[3], rhs
 # %%
 A3 = rng.normal(size=(8, 5))
 
-
 def ridge(x):
     return ad.sum(ad.log(ad.cosh(A3 @ x)))
-
 
 H_by_hand = A3.T @ np.diag(1 - np.tanh(A3 @ x) ** 2) @ A3
 claim("gradient-of-gradient", r"H v = \nabla (\nabla f \cdot v)", source="Pearlmutter 1994",
@@ -370,20 +350,18 @@ SLIPS = {
     "exp that forgets its cotangent": (ad.exp, with_rule(ad.exp, lambda g, y, x: y)),
 }
 
-
 def two_routes(right, wrong, x, u, v, h=1e-5):
     """<u, J v>: by differences of the right function, by the wrong rule."""
     return np.sum(u * (right(x + h * v) - right(x - h * v))) / (2 * h), np.sum(ad.vjp(wrong, x)[1](u)[0] * v)
 
-
 M, direction = rng.normal(size=(3, 4)), rng.normal(size=(3, 4))
 with_ones, with_random = [], []
+print(f"{'cotangent':<33}{'ones':^17}    {'random':^17}\n{'':<33}{'truth':>8} {'rule':>8}    {'truth':>8} {'rule':>8}")
 for slip, (right, wrong) in SLIPS.items():
     y = right(M)
     with_ones.append(two_routes(right, wrong, M, np.ones(y.shape), direction))
     with_random.append([two_routes(right, wrong, M, rng.normal(size=y.shape), direction) for _ in range(200)])
-    print(f"{slip:<31} ones: {with_ones[-1][0]:8.5f} {with_ones[-1][1]:8.5f}    "
-          f"random: {with_random[-1][0][0]:8.5f} {with_random[-1][0][1]:8.5f}")
+    print(f"{slip:<33}" + "    ".join("{:8.5f} {:8.5f}".format(*pair) for pair in (with_ones[-1], with_random[-1][0])))
 
 # %% [markdown]
 # None of them. Under ones every wrong rule agrees with the truth. The reasons differ: $\sum_i \mathrm{softmax}(x)_i =
@@ -438,10 +416,6 @@ except ad.GradcheckError as report:
 # We count, we do not time: a `float` that counts what is done with it runs through the function itself, through the
 # scalar tape of section 1 and through the dual numbers of section 3, all three unchanged. The function is the example
 # of Speelpenning (1980) with a sum beside it, $f(x) = x_1 x_2 \cdots x_n + \sum_i x_i^2$.
-#
-# **Before you run the next cell**: $f$ takes $3n$ operations or so. How many does its gradient take, by forward and
-# by reverse mode? And when $n$ doubles?
-
 
 # %%
 class Counted(float):
@@ -449,24 +423,14 @@ class Counted(float):
 
     total = 0
 
-
 def counted(name):
     def operation(a, b):
         Counted.total += 1
         return Counted(getattr(float, name)(a, b))
     return operation
 
-
 for name in ("__add__", "__radd__", "__mul__", "__rmul__"):
     setattr(Counted, name, counted(name))
-
-
-def speelpenning(x):
-    product, squares = x[0], x[0] * x[0]
-    for xi in x[1:]:
-        product, squares = product * xi, squares + xi * xi
-    return product + squares
-
 
 def operations(run, *args):
     """How many operations a call makes."""
@@ -474,6 +438,15 @@ def operations(run, *args):
     run(*args)
     return Counted.total - before
 
+# %% [markdown]
+# The function, and its gradient by both modes:
+
+# %%
+def speelpenning(x):
+    product, squares = x[0], x[0] * x[0]
+    for xi in x[1:]:
+        product, squares = product * xi, squares + xi * xi
+    return product + squares
 
 def reverse_gradient(x):
     tape.clear()
@@ -481,15 +454,17 @@ def reverse_gradient(x):
     backward(speelpenning(variables), seed=Counted(1.0))
     return [v.grad for v in variables]
 
-
 def one_forward_pass(x, direction):
     return speelpenning([Dual(xi, Counted(vi)) for xi, vi in zip(x, direction)]).tangent
-
 
 def forward_gradient(x):
     return [one_forward_pass(x, e) for e in np.eye(len(x))]
 
+# %% [markdown]
+# **Before you run the next cell**: $f$ takes $3n$ operations or so. How many does its gradient take, by forward and
+# by reverse mode? And when $n$ doubles?
 
+# %%
 sizes, cost = 2 ** np.arange(1, 9), {"f": [], "reverse": [], "forward": []}
 for n in sizes:
     inputs = [Counted(s) for s in rng.uniform(0.9, 1.1, n)]
@@ -511,12 +486,11 @@ plt.show()
 
 # %% [markdown]
 # The bound needs two lines. A sum or product is one operation and has two links; the reverse pass spends one product
-# and one sum on each link. One becomes $1 + 2 \cdot 2 = 5$, whatever the function and however many inputs (Linnainmaa
-# 1976; Baur and Strassen 1983 count more finely).
+# and one sum on each link. One becomes $1 + 2 \cdot 2 = 5$, whatever the function and however many inputs. An operation
+# of one argument pays less: its value, its slope, one link (Linnainmaa 1976; Baur and Strassen 1983 count more finely).
 #
 # Could forward mode get by with fewer than $n$ passes? Give it random directions and the best use of what they tell:
 # the smallest gradient that agrees with all slopes seen so far.
-
 
 # %%
 def passes_needed(n):
@@ -525,7 +499,6 @@ def passes_needed(n):
     slopes = np.array([one_forward_pass(x, v) for v in directions])
     guesses = (np.linalg.lstsq(directions[:k], slopes[:k])[0] for k in range(1, n + 1))
     return next(k for k, guess in enumerate(guesses, 1) if np.allclose(guess, reverse_gradient(x)))
-
 
 claim("reverse-cost-is-constant", r"\mathrm{cost}(\nabla f) \leq c \, \mathrm{cost}(f) \text{ for every } n",
       source="Baur and Strassen 1983", lhs=cost["reverse"], rhs=5 * cost["f"], kind="at_most", note="c = 5")
@@ -536,10 +509,9 @@ claim("counting-changes-nothing", r"\partial_i f = \prod_{j \neq i} x_j + 2 x_i"
       lhs=[float(g) for g in reverse_gradient(inputs)], rhs=np.prod(plain) / plain + 2 * plain, tol=1e-12)
 
 # %% [markdown]
-# In the engine the dear operation is the matrix product. A net of $L$ layers makes $L$ of them forward. Going back,
-# each layer makes two, one for its weights and one for what came in; but nobody asks for the gradient of the data, so
-# the first layer makes one. All in all $3L - 1$. Rules are data, so we can count them at work:
-
+# In the engine the expensive operation is the matrix product. A net of $L$ layers makes $L$ of them forward. Going
+# back, each layer makes two, one for its weights and one for what came in; but nobody asks for the gradient of the
+# data, so the first layer makes one. All in all $3L - 1$. Rules are data, so we can count them at work:
 
 # %%
 @contextmanager
@@ -561,12 +533,10 @@ def counting_rules():
         for name, forward in originals.items():
             ad.RULES[name].forward = forward
 
-
 def deep(weights, x):
     for W in weights:
         x = ad.tanh(x @ W)
     return ad.sum(x)
-
 
 depths = [1, 2, 4, 8, 16, 32]
 products = []
@@ -585,10 +555,8 @@ claim("matrix-products-of-a-gradient", r"\text{matmuls}(\nabla f) = 3L - 1",
 # %%
 W1, w2 = rng.normal(size=(256, 64)) / 16, rng.normal(size=64)
 
-
 def scalar_net(x):
     return ad.tanh(x @ W1) @ w2
-
 
 many = rng.normal(size=256)
 runs = {
@@ -603,8 +571,6 @@ print("256 inputs: reverse mode is more than 20 times as fast:", seconds["forwar
 # on to all of them; forward mode forgets as it goes.
 
 # %%
-from minigen.autodiff.backward import reachable
-
 for L in (4, 8, 16):
     weights = [ad.Tensor(0.3 * rng.normal(size=(8, 8)), requires_grad=True) for _ in range(L)]
     y = deep(weights, rng.normal(size=(1000, 8)))
@@ -625,23 +591,19 @@ for L in (4, 8, 16):
 def net_loss(W, v, X, t):
     return ad.mean(ad.softplus(-t * (ad.tanh(X @ W) @ v)))
 
-
 W32, v32, X32, t32 = inputs32 = [array.astype(np.float32) for array in (
     rng.normal(size=(64, 32)) / 8, rng.normal(size=32), rng.normal(size=(500, 64)), rng.choice([-1, 1], 500))]
 inputs64 = [array.astype(np.float64) for array in inputs32]  # the same numbers, so only the arithmetic differs
 g32, g64 = ad.grad(net_loss, argnums=1)(*inputs32), ad.grad(net_loss, argnums=1)(*inputs64)
-
 
 def differences(h):
     """Central differences of the loss in float32, entry by entry of v."""
     moves = np.float32(h) * np.eye(32, dtype=np.float32)
     return np.array([net_loss(W32, v32 + e, X32, t32) - net_loss(W32, v32 - e, X32, t32) for e in moves]) / (2 * h)
 
-
 def digits(g):
     """How many digits of a gradient agree with float64."""
     return -math.log10(np.linalg.norm(g - g64) / np.linalg.norm(g64))
-
 
 best = max(digits(differences(h)) for h in np.geomspace(1e-5, 1, 21))
 print(f"right digits in float32: {digits(g32):.0f} by the tape, {best:.0f} by differences at their best")
@@ -656,42 +618,36 @@ claim("float32-gradient-error", r"|\nabla f_{32} - \nabla f_{64}| \leq c \, 2^{-
 # $$E(h) = \frac{h^2}{6} |f'''| + \frac{\epsilon |f|}{h}, \qquad E'(h^*) = 0 \;\text{ at }\;
 # h^* = \Bigl( \frac{3 \epsilon |f|}{|f'''|} \Bigr)^{1/3}, \qquad E(h^*) \propto \epsilon^{2/3}.$$
 #
-# Two thirds of the digits stay. One-sided differences have $h |f''|/2$ in the place of the first term, and keep half
-# of them.
+# Two thirds of the digits stay. One-sided differences err by $h |f''|/2$ more and by twice the rounding, and keep half
+# of the digits.
 #
 # The experiment: $f(x) = 1 + \sin 5x$ at 4000 points near zero, and the *worst* error over them. The theory takes
 # $f''$ and $f'''$ from the tape.
-
 
 # %%
 def wave(x, sin=np.sin):
     return 1 + sin(5 * x)
 
-
 def by_tape(x):
-    return ad.sin(5 * x) + 1
-
+    return wave(x, ad.sin)
 
 d2, d3 = ad.grad(ad.grad(by_tape)), ad.grad(ad.grad(ad.grad(by_tape)))
 x0, points = 0.003, rng.uniform(0.002, 0.004, 4000)
 
-
 def central(x, h):
     return (wave(x + h) - wave(x - h)) / (2 * h)
-
 
 def one_sided(x, h):
     return (wave(x + h) - wave(x)) / h
 
-
 def worst_error(derivative, dtype, *step):
-    """Over the points, in the arithmetic of dtype; the truth is 5 cos 5x in float64."""
+    """Over the points, in the arithmetic of dtype; the truth is 5 cos 5x = 5 - 10 sin^2 2.5x, in float64."""
     x = points.astype(dtype)
-    return np.max(np.abs(derivative(x, *step).astype(float) - 5 * np.cos(5 * x.astype(float))))
+    return np.max(np.abs(derivative(x, *step).astype(float) - 5 + 10 * np.sin(2.5 * x.astype(float)) ** 2))
 
-
-fig, axes = plt.subplots(1, 2, figsize=(9.5, 3.9), sharey=True)
-optima = []
+# %%
+fig, axes = plt.subplots(1, 2, figsize=(10, 4.2), sharey=True)
+curves = []
 for ax, dtype, eps in zip(axes, (np.float64, np.float32), (2.0**-53, 2.0**-24)):
     h = np.geomspace(eps**0.8, 0.1, 300).astype(dtype)
     found = np.array([worst_error(central, dtype, step) for step in h])
@@ -699,24 +655,30 @@ for ax, dtype, eps in zip(axes, (np.float64, np.float32), (2.0**-53, 2.0**-24)):
     ax.loglog(h, found, color=GREEN, label="central differences")
     h = h.astype(float)
     ax.loglog(h, h**2 * abs(d3(x0)) / 6 + eps * wave(x0) / h, "k--", lw=1, label="theory")
-    ax.loglog(h, h * abs(d2(x0)) / 2 + 2 * eps * wave(x0) / h, "k--", lw=1)
+    ax.loglog(h, h * abs(d2(x0)) / 2 + h**2 * abs(d3(x0)) / 6 + 2 * eps * wave(x0) / h, "k--", lw=1)
     ax.axhline(worst_error(lambda x: ad.vjp(by_tape, x)[1](np.ones(4000))[0], dtype), color=BLUE, label="tape")
     optimum = (3 * eps * wave(x0) / abs(d3(x0))) ** (1 / 3)
     ax.axvline(optimum, color="0.7", lw=1, zorder=0)
     ax.text(optimum, 3e1, " $h^*$", color="0.4")
     ax.set(title=f"{dtype.__name__}, ε = {eps:.1e}", xlabel="step h", ylim=(1e-17, 1e3))
-    valley = (h > optimum / 20) & (h < optimum * 5)  # fitted by a h^2 + b / h, which has its minimum at h^3 = b / 2a
-    scaled = h[valley] / optimum
-    terms = np.stack([scaled**2, 1 / scaled], axis=1) / found[valley, None]
-    a, b = np.linalg.lstsq(terms, np.ones(len(terms)))[0]
-    optima.append((math.log10(optimum * (b / (2 * a)) ** (1 / 3)), math.log10(optimum)))
+    curves.append((h, found, optimum))
 axes[0].set_ylabel("worst error of the derivative")
-axes[0].legend(frameon=False, loc="lower right")
+axes[1].legend(frameon=False, loc="lower center")
 plt.show()
 
-measured, predicted = np.array(optima).T
+# %% [markdown]
+# Where is the bottom of the measured valley? Fit $a h^2 + b/h$ to it; the minimum is at $h^3 = b/2a$.
+
+# %%
+measured = []
+for h, found, optimum in curves:
+    near = (h > optimum / 20) & (h < optimum * 5)
+    scaled = h[near] / optimum
+    (a, b), *_ = np.linalg.lstsq(np.stack([scaled**2, 1 / scaled], axis=1) / found[near, None], np.ones(near.sum()))
+    measured.append(math.log10(optimum * (b / (2 * a)) ** (1 / 3)))
 claim("difference-step-optimum", r"h^* = (3 \epsilon |f| / |f'''|)^{1/3} \text{ for central differences}",
-      source="Nocedal and Wright 2006", lhs=measured, rhs=predicted, tol=0.05, note="log10 of the step")
+      source="Nocedal and Wright 2006", lhs=measured, rhs=[math.log10(optimum) for *_, optimum in curves], tol=0.05,
+      note="log10 of the step")
 
 # %% [markdown]
 # The tape sits at the bottom, on the rounding error of one evaluation, and has no step to choose.
@@ -769,7 +731,6 @@ for name, root in (("g / 2y", naive_sqrt), ("the engine's", ad.sqrt)):
 # reverse pass, the gradient would be wrong and nobody would notice. So arrays on a live tape are read-only. After the
 # reverse pass they are given back, and the tape is gone.
 
-
 # %%
 def complaint(what, action):
     """Print what an action that must not work says."""
@@ -777,7 +738,6 @@ def complaint(what, action):
         action()
     except (TypeError, ValueError, RuntimeError) as error:
         print(f"{what}: {type(error).__name__}: {error}")
-
 
 data = np.array([1.0, 2.0])
 x = ad.Tensor([3.0, 4.0], requires_grad=True)
