@@ -1,7 +1,7 @@
 """Bayes in models small enough to be exact: conjugate pairs, point estimates, fits by either KL, naive evidence.
 
-p(theta | X) = p(X | theta) p(theta) / p(X),  p(X) = int p(X | theta') p(theta') dtheta'  (S2:212; S4:244 drops the prior
-under the integral, and then does not normalise).
+p(theta | X) = p(X | theta) p(theta) / p(X),  p(X) = int p(X | theta') p(theta') dtheta'.  S2:212; S4:244 drops the
+prior under the integral, and then does not normalise.
 """
 
 from __future__ import annotations
