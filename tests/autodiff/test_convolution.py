@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from minigen import autodiff as ad
-from minigen.autodiff.convolution import Geometry
+from minigen.autodiff.convolution import Geometry, overlap_add, windows
 from minigen.autodiff.rules import RULES
 
 jax = pytest.importorskip("jax", reason="jax is the referee of values and gradients")
@@ -98,6 +98,17 @@ def test_pooling(kernel, stride, padding, agrees_with_jax):
                     lambda x: windows(x, -np.inf, jax.lax.max), x)
     agrees_with_jax(lambda x: ad.avg_pool2d(x, kernel, stride, padding),
                     lambda x: windows(x, 0.0, jax.lax.add) / np.prod(kernel), x)
+
+
+def test_windows_and_overlap_add_are_adjoint():
+    geometry = Geometry((2, 1), (0, 0), (1, 2), 1)
+    x = normal(2, 3, 7, 8)
+    y, back = ad.vjp(lambda x: windows(x, (3, 2), geometry), x)
+    assert y[2, 1, 0, 1, 1, 3] == x[0, 1, 2 + 2, 3 + 2]
+    g = normal(*y.shape)
+    image, forth = ad.vjp(lambda g: overlap_add(g, geometry, (7, 8)), g)
+    assert np.array_equal(back(g)[0], image) and np.array_equal(forth(x)[0], y)
+    assert np.isclose(np.vdot(y, g), np.vdot(x, image), rtol=1e-12)
 
 
 def test_pixels_that_tie_for_the_maximum_share_the_cotangent():
