@@ -81,7 +81,10 @@ def _check_direction(
 ) -> np.ndarray:  # fmt: skip
     """Rows alone, round trip, log-det; gives the numeric Jacobian."""
     y, log_det = _apply(there, direction, x, report.name)
-    alone = [_apply(there, direction, x[i : i + 1], report.name) for i in range(len(x))]
+    try:
+        alone = [_apply(there, direction, x[i : i + 1], report.name) for i in range(len(x))]
+    except Exception as error:  # a flow of a student or a mutant may raise anything here
+        fail(report.name, np.inf, tol, f"{direction} takes a batch of {len(x)} but cannot take a row alone: {error}")
     mixing = max(max(_gap(a, y[i : i + 1]), _gap(b, log_det[i : i + 1])) for i, (a, b) in enumerate(alone))
     report.compare(mixing, tol, f"{direction} rows alone", f"a row of the batch given to {direction} alone comes out "
                    f"different by {mixing:.1e} (tolerance {tol:.0e}): the map mixes the rows of its batch")  # fmt: skip
