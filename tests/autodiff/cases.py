@@ -6,6 +6,7 @@ and on float32 copies of its arguments, so those need no line.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -30,9 +31,9 @@ class Case(NamedTuple):
 CASES: list[Case] = []
 
 
-def case(rule, f, *draws):
-    """Enter a case."""
-    CASES.append(Case(rule, f, draws))
+def case(rule, f, *draws, **settings):
+    """Enter a case; f is called with the settings too."""
+    CASES.append(Case(rule, partial(f, **settings) if settings else f, draws))
 
 
 def names(cases):
@@ -85,8 +86,8 @@ def binary(rule, f, left=real, right=real):
         case(rule, f, left(*a), right(*b))
 
 
-for rule in ("negative", "square", "exp", "expm1", "sin", "cos", "arctan", "sinh", "cosh", "tanh", "sigmoid", "softplus",
-             "silu", "erf", "erfc", "gelu", "abs", "sign", "relu", "leaky_relu", "elu", "identity"):
+for rule in ("negative", "square", "exp", "expm1", "sin", "cos", "arctan", "sinh", "cosh", "tanh", "sigmoid",
+             "softplus", "silu", "erf", "erfc", "gelu", "abs", "sign", "relu", "leaky_relu", "elu", "identity"):
     unary(rule, getattr(ad, rule))
 for rule in ("log", "log1p", "sqrt", "lgamma"):
     unary(rule, getattr(ad, rule), positive)
@@ -114,22 +115,21 @@ case("where", lambda a, b: ad.where(np.array([True, False, True]), a, b), real(3
 for rule in ("sum", "mean", "prod", "max", "min", "logsumexp"):
     draw = distinct if rule in ("max", "min") else real
     for axis, keepdims in ((None, False), (1, False), ((0, -1), True), (-2, True)):
-        case(rule, lambda x, f=getattr(ad, rule), axis=axis, keepdims=keepdims: f(x, axis=axis, keepdims=keepdims),
-             draw(3, 4, 2))
-    case(rule, lambda x, f=getattr(ad, rule): f(x, axis=1), draw(0, 3))
+        case(rule, getattr(ad, rule), draw(3, 4, 2), axis=axis, keepdims=keepdims)
+    case(rule, getattr(ad, rule), draw(0, 3), axis=1)
     case(rule, getattr(ad, rule), draw())
 for axis, keepdims, ddof in ((None, False, 0), (1, True, 1), ((0, -1), False, 0)):
-    case("var", lambda x, a=axis, k=keepdims, d=ddof: ad.var(x, axis=a, keepdims=k, ddof=d), real(3, 4, 2))
-case("var", lambda x: ad.var(x, axis=0), real(3, 0))
-case("prod", lambda x: ad.prod(x, axis=1), with_zeros(3, 4))
-case("prod", lambda x: ad.prod(x, axis=0), lambda rng: np.array([[0.0, 0.0], [0.0, 2.0], [1.5, 3.0]]))
-case("sum", lambda x: ad.sum(x, axis=0), real(0, 3))
+    case("var", ad.var, real(3, 4, 2), axis=axis, keepdims=keepdims, ddof=ddof)
+case("var", ad.var, real(3, 0), axis=0)
+case("prod", ad.prod, with_zeros(3, 4), axis=1)
+case("prod", ad.prod, lambda rng: np.array([[0.0, 0.0], [0.0, 2.0], [1.5, 3.0]]), axis=0)
+case("sum", ad.sum, real(0, 3), axis=0)
 for axis in (None, 0, 1, -1):
-    case("cumsum", lambda x, axis=axis: ad.cumsum(x, axis=axis), real(3, 4))
-case("cumsum", lambda x: ad.cumsum(x, axis=1), real(0, 3))
+    case("cumsum", ad.cumsum, real(3, 4), axis=axis)
+case("cumsum", ad.cumsum, real(0, 3), axis=1)
 for rule in ("softmax", "log_softmax"):
     for axis, shape in ((-1, (3, 4)), (0, (3, 4)), (1, (2, 3, 2)), (-1, (0, 3)), (0, (5,))):
-        case(rule, lambda x, f=getattr(ad, rule), axis=axis: f(x, axis=axis), real(*shape))
+        case(rule, getattr(ad, rule), real(*shape), axis=axis)
 
 case("reshape", lambda x: ad.reshape(x, (4, 3)), real(3, 4))
 case("reshape", lambda x: x.reshape(-1), real(2, 3, 2))
@@ -150,27 +150,27 @@ case("moveaxis", lambda x: ad.moveaxis(x, (0, 1), (-1, 0)), real(2, 3, 4))
 case("flip", ad.flip, real(3, 4))
 case("flip", lambda x: ad.flip(x, (0, -1)), real(2, 3, 4))
 case("roll", lambda x: ad.roll(x, 2), real(3, 4))
-case("roll", lambda x: ad.roll(x, -1, axis=1), real(3, 4))
-case("roll", lambda x: ad.roll(x, (1, -2), axis=(0, 1)), real(3, 4))
+case("roll", ad.roll, real(3, 4), shift=-1, axis=1)
+case("roll", ad.roll, real(3, 4), shift=(1, -2), axis=(0, 1))
 case("concatenate", lambda a, b: ad.concatenate([a, b], axis=1), real(3, 2), real(3, 4))
 case("concatenate", lambda a, b: ad.concatenate([a, b, a], axis=-2), real(0, 3), real(2, 3))
 case("concatenate", lambda a, b: ad.stack([a, b, np.ones(3, np.float32)], axis=1), real(3), real(3))
 case("getitem", lambda x: ad.concatenate(ad.split(x, 2, axis=1)[::-1]), real(3, 4))
 case("getitem", lambda x: ad.concatenate(ad.split(x, [1, 3])[::-1]), real(4, 2))
 case("pad", lambda x: ad.pad(x, 1), real(3, 4))
-case("pad", lambda x: ad.pad(x, ((0, 2), (1, 0)), constant=2.5), real(3, 4))
-case("pad", lambda x: ad.pad(x, ((1, 1), (0, 0))), real(0, 3))
+case("pad", ad.pad, real(3, 4), pad_width=((0, 2), (1, 0)), constant=2.5)
+case("pad", ad.pad, real(0, 3), pad_width=((1, 1), (0, 0)))
 case("tile", lambda x: ad.tile(x, 3), real(2, 3))
 case("tile", lambda x: ad.tile(x, (2, 1, 2)), real(2, 3))
 case("repeat", lambda x: ad.repeat(x, 3), real(2, 3))
 case("repeat", lambda x: ad.repeat(x, 2, axis=-1), real(2, 3))
 for rule in ("tril", "triu"):
     case(rule, getattr(ad, rule), real(3, 4))
-    case(rule, lambda x, f=getattr(ad, rule): f(x, -1), real(2, 3, 3))
+    case(rule, getattr(ad, rule), real(2, 3, 3), k=-1)
 
-for key in (1, slice(None, None, -2), (Ellipsis, None, 1), np.array([2, 0, 2]), [0, 0], (slice(None), np.array([1, 1, 3])),
-            (np.array([[0], [2]]), np.array([1, 1, 3])), np.array([True, False, True]), (1, np.array([0, 0]))):
-    case("getitem", lambda x, key=key: ad.getitem(x, key), real(3, 4))
+for key in (1, slice(None, None, -2), (Ellipsis, None, 1), np.array([2, 0, 2]), [0, 0], np.array([True, False, True]),
+            (slice(None), np.array([1, 1, 3])), (np.array([[0], [2]]), np.array([1, 1, 3])), (1, np.array([0, 0]))):
+    case("getitem", ad.getitem, real(3, 4), key=key)
     case("scatter", lambda x, key=key: ad.index_add(np.zeros((3, 4), np.float32), key, x), lambda rng, key=key: real(
         *np.zeros((3, 4))[key].shape)(rng))
 case("getitem", lambda x: x[np.zeros(0, int)], real(3, 4))
@@ -186,8 +186,8 @@ for subscripts, *shapes in (("ij,jk->ik", (2, 3), (3, 4)), ("bij,bj,k->bk", (2, 
 case("getitem", lambda x: ad.diagonal(x, 1), real(3, 4))
 case("getitem", lambda x: ad.trace(x, axis1=0, axis2=2), real(3, 2, 3))
 case("norm", ad.norm, real(3, 4))
-case("norm", lambda x: ad.norm(x, axis=(0, -1), keepdims=True), real(3, 4, 2))
-case("norm", lambda x: ad.norm(x, axis=1), real(0, 3))
+case("norm", ad.norm, real(3, 4, 2), axis=(0, -1), keepdims=True)
+case("norm", ad.norm, real(0, 3), axis=1)
 
 for rule, draw in (("inv", well_conditioned), ("det", well_conditioned), ("cholesky", positive_definite)):
     for shape in ((3, 3), (2, 4, 4), (0, 3, 3), (1, 1)):
@@ -199,7 +199,7 @@ for A, b in (((3, 3), (3,)), ((3, 3), (3, 2)), ((2, 3, 3), (3, 1)), ((3, 3), (2,
 
 MASK = np.float32([[1, 0], [1, 1], [0, 1]])
 for activation in (None, "relu", "leaky_relu", "elu", "tanh", "sigmoid", "softplus", "gelu", "silu"):
-    case("linear", lambda x, W, b, f=activation: ad.linear(x, W, b, f), real(4, 3), real(3, 2), real(2))
+    case("linear", ad.linear, real(4, 3), real(3, 2), real(2), activation=activation)
     case("masked_linear", lambda x, W, b, f=activation: ad.masked_linear(x, W, MASK, b, f),
          real(4, 3), real(3, 2), real(2))
 for shape in ((3,), (2, 4, 3), (0, 3)):
@@ -214,15 +214,15 @@ case("gaussian_kl", ad.gaussian_kl, real(3, 4), real(4))
 
 x, w, z = real(2, 4, 5, 6), real(6, 2, 3, 2), real(2, 6, 3, 4)
 for s in ({}, {"stride": (2, 1), "padding": (1, 2)}, {"dilation": (2, 3), "padding": 1, "stride": 2}):
-    case("conv2d", lambda x, w, s=s: ad.conv2d(x, w, groups=2, **s), x, w)
-    case("conv2d_transpose", lambda z, w, s=s: ad.conv2d_transpose(z, w, groups=2, **s), z, w)
+    case("conv2d", ad.conv2d, x, w, groups=2, **s)
+    case("conv2d_transpose", ad.conv2d_transpose, z, w, groups=2, **s)
 case("conv2d_weight", lambda x, z: ad.vjp(lambda w: ad.conv2d(x, w, stride=2, padding=1, groups=2),
                                           np.zeros((6, 2, 3, 2), x.dtype))[1](z)[0], x, real(2, 6, 3, 4))
 case("conv2d", ad.conv2d, real(0, 1, 3, 3), real(1, 1, 2, 2))
 case("conv2d_transpose", ad.conv2d_transpose, real(0, 1, 3, 3), real(1, 1, 2, 2))
 for rule in ("avg_pool2d", "max_pool2d"):
-    case(rule, lambda x, f=getattr(ad, rule): f(x, 2), distinct(2, 2, 4, 5))
-    case(rule, lambda x, f=getattr(ad, rule): f(x, (3, 2), stride=(1, 2), padding=1), distinct(1, 2, 4, 5))
+    case(rule, getattr(ad, rule), distinct(2, 2, 4, 5), kernel=2)
+    case(rule, getattr(ad, rule), distinct(1, 2, 4, 5), kernel=(3, 2), stride=(1, 2), padding=1)
 LAID = Geometry((2, 1), (0, 0), (1, 2), 1)
 case("windows", lambda x: windows(x, (3, 2), LAID), real(1, 2, 5, 4))
 case("overlap_add", lambda z: overlap_add(z, LAID, (5, 4)), real(3, 2, 1, 2, 2, 2))
