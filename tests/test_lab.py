@@ -4,11 +4,7 @@ import importlib.util
 import json
 import os
 import re
-import signal
 import socket
-import subprocess
-import sys
-import time
 import urllib.error
 import urllib.request
 
@@ -168,47 +164,16 @@ def test_a_missing_jupyterlab_or_a_taken_port_is_said_before_anything_is_written
     assert not (tmp_path / "mine").exists()
 
 
-def test_lab_serves_the_copy_on_loopback_without_news(house, tmp_path):
+def test_lab_serves_the_copy_on_loopback_without_news(house, tmp_path, start_lab):
     pytest.importorskip("jupyterlab", reason="JupyterLab is not installed")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    start = (
-        "import pathlib, sys\nfrom minigen import lab, resources\n"
-        "resources.PACKAGE = pathlib.Path(sys.argv[1])\n"
-        "lab.open_lab('mine', browser=False, port=int(sys.argv[2]))"
-    )
-    env = {**os.environ, "JUPYTER_TOKEN": "letmein", "PYTHONPATH": os.pathsep.join(sys.path)}
-    env |= {f"JUPYTER_{name}_DIR": str(tmp_path / name) for name in ("CONFIG", "DATA", "RUNTIME")}
-    server = subprocess.Popen(
-        [sys.executable, "-c", start, str(house / "minigen"), str(port)],
-        cwd=tmp_path, env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-    )
-    try:
-        listing = json.loads(ask(server, port, "/api/contents/lectures"))
-        assert sorted(entry["name"] for entry in listing["content"]) == ["01_try.ipynb", "02_next.ipynb"]
-        assert json.loads(ask(server, port, "/lab/api/news"))["news"] == []
-        page = re.search(r'id="jupyter-config-data"[^>]*>(.*?)</script>', ask(server, port, "/lab"), re.S)
-        assert json.loads(page[1])["news"] == {"disabled": True}
-        with pytest.raises(urllib.error.HTTPError, match="403"):
-            urllib.request.urlopen(f"http://127.0.0.1:{port}/api/contents", timeout=5)
-        with pytest.raises(OSError):  # a server on all addresses would answer here
-            socket.create_connection(("127.0.0.2", port), timeout=1)
-    finally:
-        server.send_signal(signal.SIGTERM)
-        said, _ = server.communicate(timeout=20)
-    assert "mine: 5 new, 0 refreshed, 0 unchanged files" in said
-
-
-def ask(server, port, path):
-    """The server's answer, as soon as it gives one."""
-    request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", headers={"Authorization": "token letmein"})
-    for _ in range(300):
-        assert server.poll() is None, server.communicate()[0]
-        try:
-            return urllib.request.urlopen(request, timeout=5).read().decode()
-        except urllib.error.HTTPError:
-            raise
-        except OSError:
-            time.sleep(0.1)
-    raise AssertionError("JupyterLab did not answer in 30 s")
+    server = start_lab(tmp_path / "mine", house / "minigen")
+    listing = json.loads(server.ask("/api/contents/lectures"))
+    assert sorted(entry["name"] for entry in listing["content"]) == ["01_try.ipynb", "02_next.ipynb"]
+    assert json.loads(server.ask("/lab/api/news"))["news"] == []
+    page = re.search(r'id="jupyter-config-data"[^>]*>(.*?)</script>', server.ask("/lab"), re.S)
+    assert json.loads(page[1])["news"] == {"disabled": True}
+    with pytest.raises(urllib.error.HTTPError, match="403"):
+        urllib.request.urlopen(server.url("/api/contents"), timeout=5)
+    with pytest.raises(OSError):  # a server on all addresses would answer here
+        socket.create_connection(("127.0.0.2", server.port), timeout=1)
+    assert "mine: 5 new, 0 refreshed, 0 unchanged files" in server.log.read_text()
