@@ -47,7 +47,7 @@ def _power_base_vjp(g: Any, y: Any, x: Any, p: Any) -> Any:
 
 def _power_exponent_vjp(g: Any, y: Any, x: Any, p: Any) -> Any:
     """d x^p = x^p log(x) dp, taken as 0 at x = 0"""
-    return g * y * log(where(value(x) == 0, 1.0, x))
+    return shielded(g, g * y * log(where(value(x) == 0, 1.0, x)))
 
 
 power = primitive("power", lambda x, p: x ** p, _power_base_vjp, _power_exponent_vjp)
@@ -56,10 +56,10 @@ sqrt = primitive("sqrt", np.sqrt, lambda g, y, x: shielded(g, g * 0.5 / y))
 abs = primitive("abs", np.abs, lambda g, y, x: g * np.sign(value(x)))
 sign = primitive("sign", np.sign, lambda g, y, x: g * 0)
 
-exp = primitive("exp", np.exp, lambda g, y, x: g * y)
+exp = primitive("exp", np.exp, lambda g, y, x: shielded(g, g * y))
 log = primitive("log", np.log, lambda g, y, x: shielded(g, g / x))
 log1p = primitive("log1p", np.log1p, lambda g, y, x: shielded(g, g / (1 + x)))
-expm1 = primitive("expm1", np.expm1, lambda g, y, x: g * (y + 1))
+expm1 = primitive("expm1", np.expm1, lambda g, y, x: shielded(g, g * (y + 1)))
 
 sin = primitive("sin", np.sin, lambda g, y, x: g * cos(x))
 cos = primitive("cos", np.cos, lambda g, y, x: -g * sin(x))

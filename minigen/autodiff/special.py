@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.polynomial import Polynomial
 
-from .elementwise import exp
+from .elementwise import exp, shielded
 from .reductions import floating
 from .rules import primitive
 
@@ -195,8 +195,8 @@ def _polygamma(n: int, x: np.ndarray) -> np.ndarray:
         return y.reshape(x.shape).astype(x.dtype)
 
 
-polygamma = primitive("polygamma", _polygamma, None, lambda g, y, n, x: g * polygamma(n + 1, x))
-lgamma = primitive("lgamma", _lgamma, lambda g, y, x: g * polygamma(0, x))
+polygamma = primitive("polygamma", _polygamma, None, lambda g, y, n, x: shielded(g, g * polygamma(n + 1, x)))
+lgamma = primitive("lgamma", _lgamma, lambda g, y, x: shielded(g, g * polygamma(0, x)))
 
 
 def digamma(x: Any) -> Any:
