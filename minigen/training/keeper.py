@@ -124,8 +124,8 @@ class Keeper:
         try:
             yield
         except OSError as error:
-            raise CheckpointError(f"{self.metrics}: cannot be written ({error.strerror or error}); the checkpoint in the "
-                                  "same folder is intact") from error
+            raise CheckpointError(f"{self.metrics}: cannot be written ({error.strerror or error}); the checkpoint in "
+                                  "the same folder is intact") from error
 
 
 def where(file: Path | None) -> str:

@@ -180,8 +180,8 @@ class _Run:
             p.grad = None
         self.plan.model.load_state_dict(self.good)
         return TrainingError(
-            f"training stopped at step {step}, epoch {self.at.epoch + 1}: {failure.what}; the model has its parameters of "
-            f"step {self.good_step} again; {where(file)}", step, failure.parameter, failure.value, file)
+            f"training stopped at step {step}, epoch {self.at.epoch + 1}: {failure.what}; the model has its parameters "
+            f"of step {self.good_step} again; {where(file)}", step, failure.parameter, failure.value, file)
 
     # ----------------------------------------------------------------------------------------------- validation
 
