@@ -20,7 +20,7 @@ def _scatter_forward(g: np.ndarray, shape: tuple[int, ...], *key: Any) -> np.nda
     out = np.zeros(shape, np.result_type(g))
     if not any(isinstance(k, np.ndarray) and k.dtype != bool for k in key):
         out[key] = g  # only integer arrays can name a place twice
-    elif isinstance(key[-1], np.ndarray) and all(isinstance(k, slice) and k == slice(None) for k in key[:-1]):
+    elif all(isinstance(k, slice) and k == slice(None) for k in key[:-1]):
         _scatter_rows(out, len(key) - 1, key[-1], g)
     else:
         np.add.at(out, key, g)
