@@ -20,11 +20,18 @@ def _scatter_forward(g: np.ndarray, shape: tuple[int, ...], *key: Any) -> np.nda
     out = np.zeros(shape, np.result_type(g))
     if not any(isinstance(k, np.ndarray) and k.dtype != bool for k in key):
         out[key] = g  # only integer arrays can name a place twice
-    elif all(isinstance(k, slice) and k == slice(None) for k in key[:-1]):
-        _scatter_rows(out, len(key) - 1, key[-1], g)
+    elif (axis := _row_axis(key, len(shape))) is not None:
+        _scatter_rows(out, axis, key[-1], g)
     else:
         np.add.at(out, key, g)
     return out
+
+
+def _row_axis(key: tuple, ndim: int) -> int | None:
+    """The axis that (:, :, indices) or (..., indices) reads; None for every other key with an integer array."""
+    if len(key) == 2 and key[0] is Ellipsis:
+        return ndim - 1
+    return len(key) - 1 if all(isinstance(k, slice) and k == slice(None) for k in key[:-1]) else None
 
 
 def _scatter_rows(out: np.ndarray, axis: int, indices: np.ndarray, g: np.ndarray) -> None:

@@ -29,6 +29,8 @@ KEYS = {
     "array of no axis": np.array(1),
     "second axis": (slice(None), [4, 0, 3, 0, -1]),
     "last axis, a permutation": (slice(None), slice(None), np.array([2, 0, 1])),
+    "ellipsis, then array": (Ellipsis, [2, 0, 2]),
+    "ellipsis, then int": (Ellipsis, [1, 0], 1),
     "cut slice, then array": (slice(1, 3), [0, 0, 4]),
     "two arrays": ([0, 0, 1], [1, 1, 4]),
     "two arrays apart": ([0, 0, 1], slice(None), [1, 1, 2]),
