@@ -87,8 +87,7 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
     """
     from minigen.data import DataError, read_npz
 
-    path = Path(path)
-    path = path / NAME if path.is_dir() else path
+    path = _file(path)
     try:
         # members are stored unpacked, so the file itself bounds what may come out of it
         arrays = read_npz(path, max_bytes=path.stat().st_size)
@@ -114,7 +113,7 @@ def load_weights(model: Module, path: str | Path) -> Checkpoint:
     try:
         model.load_state_dict(checkpoint.weights())
     except ValueError as error:
-        raise CheckpointError(f"{path}: {error}") from error
+        raise CheckpointError(f"{_file(path)}: {error}") from error
     return checkpoint
 
 
@@ -129,6 +128,10 @@ def decode_generator(state: dict[str, Any], rng: np.random.Generator) -> None:
     if state.get("bit_generator") != kind:
         raise ValueError(f"holds the state of a {state.get('bit_generator')}, but rng is a {kind}")
     rng.bit_generator.state = _arrays_from_json(state)
+
+
+def _file(path: str | Path) -> Path:
+    return Path(path) / NAME if Path(path).is_dir() else Path(path)
 
 
 def _array_to_json(array: Any) -> Any:
