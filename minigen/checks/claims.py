@@ -60,7 +60,8 @@ def claim(
         _refuse_loose(id, left, right, allowed, size, statistical=standard_error is not None)
     with np.errstate(invalid="ignore"):
         difference = {"at_most": left - right, "at_least": right - left}.get(kind, np.abs(left - right))
-    excess = np.where(np.isnan(difference), np.inf, difference - allowed)
+        excess = difference / allowed - 1 if kind == "z_score" else difference - allowed
+    excess = np.where(np.isnan(excess), np.inf, excess)
     worst = np.unravel_index(np.argmax(excess), excess.shape)
     error, tolerance = max(float(difference[worst]), 0.0), float(allowed[worst])
     if kind == "z_score":
@@ -120,7 +121,8 @@ def erratum(
     _refuse_same(id, printed, truth, "printed and truth")
     good, true = _sides(id, right=right, truth=truth)
     shown, printed_error, worst, word = _printed_form(printed, true, raises)
-    difference = np.abs(good - true)
+    with np.errstate(invalid="ignore"):
+        difference = np.abs(good - true)
     error = float(np.max(difference))  # NaN stays NaN, and does not hold
     ledger = current_ledger()
     executed = Row(

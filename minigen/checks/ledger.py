@@ -93,7 +93,7 @@ class LectureRun:
     error: str = ""
 
 
-@dataclass
+@dataclass(eq=False)  # two empty ledgers are still two
 class Ledger:
     """Rows in the order in which they were claimed; `with Ledger(11) as ledger:` makes it the current one.
 

@@ -129,30 +129,34 @@ def print_table(ledger: Ledger) -> None:
     from rich.text import Text
 
     console = Console()
+    narrow = console.width < 120  # then the statement goes below its id
     table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("lecture")
-    table.add_column("claim", no_wrap=True)
-    table.add_column("statement", ratio=1)
-    for name in ("left / printed", "right / truth", "error"):
-        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("")
+    table.add_column("claim", no_wrap=not narrow, ratio=1 if narrow else None)
+    if not narrow:
+        table.add_column("statement", ratio=1)
+    for heading in ("lhs", "rhs", "error"):
+        table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
     for row in ledger.rows:
-        name, *cells, verdict = row.cells()
+        name, statement, *numbers, verdict = row.cells()
         if row.correction:
-            cells[0] += f"\nright: {plain(row.correction)}"
+            statement += f"\nright: {plain(row.correction)}"
         if not row.holds and row.note:
-            cells[0] += f"\n{row.note}"
-        style = "" if row.holds else "bold red"
+            statement += f"\n{row.note}"
+        style = "green" if row.holds else "bold red"
         lecture = "" if row.lecture is None else f"{row.lecture:02d}"
-        table.add_row(lecture, *map(Text, (name, *cells)), Text(verdict, style="green" if row.holds else style),
-                      style=style)  # fmt: skip
+        said = [f"{name}\n{statement}"] if narrow else [name, statement]
+        table.add_row(lecture, *map(Text, said + numbers), Text(verdict, style=style))
+    errata = sum(row.kind == "erratum" for row in ledger.rows)
+    if errata:
+        table.caption = "of an erratum: printed value, truth; error of the printed / of the right form"
     console.print(table)
     missing = ledger.missing()
     for lecture in sorted({lecture for lecture, _ in missing}):
         ids = ", ".join(id for number, id in missing if number == lecture)
         console.print(Text(f"lecture {lecture:02d} must execute and did not: {ids}", style="bold red"))
     seconds = ", ".join(f"{run.name} {run.seconds:.1f} s" for run in ledger.runs)
-    errata = sum(row.kind == "erratum" for row in ledger.rows)
     console.print(Text(
         f"{len(ledger.rows) - len(ledger.failures)} of {len(ledger.rows)} rows hold, {errata} of them errata; "
         f"{len(missing)} required missing. {seconds}",
