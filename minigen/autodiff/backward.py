@@ -131,7 +131,7 @@ def _deliver(arg: Tensor, cotangent: Any, cotangents: dict[Vertex, Any], owned: 
         cotangent = cotangent.astype(data.dtype)
     if v not in cotangents:
         cotangents[v] = cotangent
-    elif v in owned:
+    elif v in owned and type(cotangent) is np.ndarray:
         cotangents[v] += cotangent
     else:
         cotangents[v] = cotangents[v] + cotangent

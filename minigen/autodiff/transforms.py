@@ -129,27 +129,42 @@ def jvp(f: Callable, primals: tuple, tangents: tuple) -> tuple[Any, Any]:
     return (y if create else y.data), out
 
 
-def jacobian(f: Callable, argnums: int = 0) -> Callable:
-    """x -> J, J[i, j] = df_i/dx_j, of shape f(x).shape + x.shape: one pullback per number of f(x)."""
+def jacobian(f: Callable, argnums: int | tuple[int, ...] = 0) -> Callable:
+    """x -> J, J[i, j] = df_i/dx_j, of shape f(x).shape + x.shape: one pullback per number of f(x).
+
+    Containers give containers: first that of f(x), in the place of each of its arrays that of x.
+    """
+
+    def rows(y: Any, variables: list[Tensor], create: bool) -> list:
+        y = y if isinstance(y, Tensor) else wrap(np.asarray(y, float))
+        basis = np.eye(y.size, dtype=y.dtype).reshape(y.size, *y.shape)
+        found = [pull_back(y, wrap(e) if create else e, variables, create_graph=create, retain=True) for e in basis]
+        return [reshape(stack(row), (*y.shape, *x.shape)) if found else np.zeros((*y.shape, *x.shape), y.dtype)
+                for x, row in zip(variables, zip(*found) if found else variables)]
 
     def jacobian_at(*args: Any) -> Any:
         with _transform() as inside:
             create = inside or _nested(args)
-            y, (x,), _ = _trace("jacobian", f, args, argnums)
-            y = y if isinstance(y, Tensor) else wrap(np.asarray(y, float))
-            basis = np.eye(y.size, dtype=y.dtype).reshape(y.size, *y.shape)
-            rows = [pull_back(y, wrap(e) if create else e, [x], create_graph=create, retain=True)[0] for e in basis]
-            shape = (*y.shape, *x.shape)
-            return reshape(stack(rows), shape) if rows else np.zeros(shape, y.dtype)
+            y, variables, trees = _trace("jacobian", f, args, argnums)
+
+            def of_part(part: Any) -> Any:
+                blocks = rebuild(trees, rows(part, variables, create))
+                return blocks[0] if isinstance(argnums, int) else tuple(blocks)
+
+            return tree_map(of_part, y)
 
     return jacobian_at
 
 
-def hessian(f: Callable, argnums: int = 0) -> Callable:
-    """x -> H, H[i, j] = d^2 f / dx_i dx_j, of shape x.shape + x.shape."""
+def hessian(f: Callable, argnums: int | tuple[int, ...] = 0) -> Callable:
+    """x -> H, H[i, j] = d^2 f / dx_i dx_j, of shape x.shape + x.shape; of containers, the blocks of `jacobian`."""
     return jacobian(grad(f, argnums), argnums)
 
 
 def hvp(f: Callable) -> Callable:
-    """(x, v) -> H(x) v without forming H: the gradient of <grad f, v>."""
-    return lambda x, v: grad(lambda x: total(grad(f)(x) * v))(x)
+    """(x, v) -> H(x) v without forming H: the gradient of <grad f, v>. x and v are arrays or containers alike."""
+
+    def along(x: Any, v: Any) -> Any:
+        return sum(total(g * u) for g, u in zip(leaves(grad(f)(x)), leaves(v), strict=True))
+
+    return lambda x, v: grad(along)(x, v)
