@@ -8,3 +8,4 @@ from .dequantize import Dequantised
 from .elementwise import Affine, Logit
 from .linear import DenseLinear, PLULinear, QRLinear
 from .planar import Planar
+from .potentials import POTENTIALS, free_energy

@@ -15,13 +15,19 @@ from minigen import autodiff as ad
 from minigen import nn
 from minigen.distributions import DiagonalNormal
 from minigen.distributions.likelihood import Likelihood
+from minigen.nn.checking import FLOATS, numbers, whole
 from minigen.training import Loss
 
 
 class Flow(nn.Module):
-    """An invertible map of R^d. Subclasses write `forward` and `inverse`; rows of a batch do not meet."""
+    """An invertible map of R^d. Subclasses write `forward` and `inverse`; rows of a batch do not meet.
 
-    d: int
+    Arrays are computed with in the precision of the parameters; a Tensor is taken as it is. ValueError for another
+    shape than (batch, d).
+    """
+
+    def __init__(self, d: int):
+        self.d = whole(d, "d", type(self).__name__)
 
     def forward(self, x: Any) -> tuple[Any, Any]:
         """x -> (z, log|det dz/dx|). x, z: (batch, d); log-det: (batch,)."""
@@ -31,10 +37,25 @@ class Flow(nn.Module):
         """z -> (x, log|det dx/dz|). z, x: (batch, d); log-det: (batch,)."""
         raise NotImplementedError(f"{type(self).__name__} has no inverse")
 
-    def _check(self, x: Any, name: str) -> None:
+    def title(self) -> str:
+        """As `Planar(d=2)`."""
+        return f"{type(self).__name__}(d={self.d})"
+
+    @property
+    def dtype(self) -> np.dtype:
+        """float32 or float64, as the parameters are; float64 for a flow without any."""
+        return self._own_dtype(np.float64)
+
+    def _own_dtype(self, otherwise: Any) -> np.dtype:
+        return next((tensor.dtype for _, tensor in self.named_tensors()), np.dtype(otherwise))
+
+    def _read(self, x: Any, name: str) -> Any:
+        """x in the precision of the parameters, or in its own where there are none, once its shape is right."""
+        given = getattr(x, "dtype", None)
+        x = numbers(x, self._own_dtype(given if given in FLOATS else np.float64), self.title())
         if x.ndim != 2 or x.shape[1] != self.d:
-            raise ValueError(f"{type(self).__name__}(d={self.d}): {name} has shape {x.shape}; "
-                             f"expected (batch, {self.d})")
+            raise ValueError(f"{self.title()}: {name} has shape {x.shape}; expected (batch, {self.d})")
+        return x
 
 
 class Compose(Flow):
@@ -44,9 +65,10 @@ class Compose(Flow):
     """
 
     def __init__(self, flows: Sequence[Flow]):
-        if not flows or len({flow.d for flow in flows}) != 1:
-            raise ValueError(f"Compose: flows must be one or more of the same dimension, got {[f.d for f in flows]}")
-        self.flows, self.d = list(flows), flows[0].d
+        if len({flow.d for flow in flows}) != 1:
+            raise ValueError(f"Compose: flows have dimensions {[f.d for f in flows]}; expected one or more, all equal")
+        super().__init__(flows[0].d)
+        self.flows = list(flows)
 
     def forward(self, x: Any) -> tuple[Any, Any]:
         """f_1 first."""
@@ -77,7 +99,8 @@ class Inverse(Flow):
     """The flow that runs another one backwards: forward is its inverse, inverse its forward."""
 
     def __init__(self, flow: Flow):
-        self.flow, self.d = flow, flow.d
+        super().__init__(flow.d)
+        self.flow = flow
 
     def forward(self, x: Any) -> tuple[Any, Any]:
         """The other's inverse."""
@@ -91,13 +114,20 @@ class Inverse(Flow):
 class FlowModel(nn.Module):
     """log p(x) = log p(f(x)) + log|det J_f(x)|, exact; noise z ~ N(0, I) unless another base is given. S2:32-36.
 
-    x: (batch, d); likelihoods in nats.
+    x: (batch, d); likelihoods in nats. base: a distribution of event shape (d,), which stays as it is.
     """
 
     def __init__(self, flow: Flow, base: Any = None):
-        self.flow, self.d = flow, flow.d
-        dtype = next((p.dtype for p in flow.parameters()), np.dtype(np.float64))
-        self.base = base if base is not None else DiagonalNormal(np.zeros(self.d, dtype), np.ones(self.d, dtype))
+        if base is not None and base.event_shape != (flow.d,):
+            raise ValueError(f"FlowModel: base has event shape {base.event_shape}; expected ({flow.d},)")
+        self.flow, self.d, self.given = flow, flow.d, base
+
+    @property
+    def base(self) -> Any:
+        """The law of the noise."""
+        if self.given is not None:
+            return self.given
+        return DiagonalNormal(np.zeros(self.d, self.flow.dtype), np.ones(self.d, self.flow.dtype))
 
     def log_prob(self, x: Any) -> Any:
         """log p(x), (batch,)."""
@@ -106,8 +136,7 @@ class FlowModel(nn.Module):
 
     def loss(self, x: np.ndarray, rng: np.random.Generator) -> Loss:
         """-log p(x), mean over the batch: the forward KL up to the entropy of the data."""
-        log_prob = self.log_prob(x)
-        return Loss(-ad.mean(log_prob), {})
+        return Loss(-ad.mean(self.log_prob(x)), {})
 
     def log_likelihood(self, x: np.ndarray) -> Likelihood:
         """log p(x) of each datum, exact."""
@@ -117,10 +146,10 @@ class FlowModel(nn.Module):
     def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
         """x = g(z), z from the base: (n, d)."""
         with ad.no_grad():
-            return ad.value(self.flow.inverse(self.base.sample(rng, (n,)))[0])
+            return ad.value(self.rsample(n, rng)[0])
 
     def rsample(self, n: int, rng: np.random.Generator) -> tuple[Any, Any]:
         """(x, log p(x)) of n samples, with gradients: log p(g(z)) = log p(z) - log|det J_g(z)|. S2:40."""
-        z = self.base.sample(rng, (n,))
+        z = self.base.sample(rng, (whole(n, "n", "FlowModel"),))
         x, log_det = self.flow.inverse(z)
         return x, self.base.log_prob(z) - log_det

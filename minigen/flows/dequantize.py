@@ -7,6 +7,7 @@ import numpy as np
 from minigen import nn
 from minigen.data import dequantise
 from minigen.distributions.likelihood import Likelihood
+from minigen.nn.checking import whole
 from minigen.training import Loss
 
 from .base import FlowModel
@@ -20,26 +21,22 @@ class Dequantised(nn.Module):
     """
 
     def __init__(self, model: FlowModel, levels: int):
-        if levels < 2:
-            raise ValueError(f"Dequantised: levels is {levels}; expected at least 2")
-        self.model, self.levels, self.d = model, levels, model.d
-        self.dtype = next(p.dtype for p in model.parameters())
+        self.model, self.levels, self.d = model, whole(levels, "levels", "Dequantised", least=2), model.d
 
     def fit_to(self, x: np.ndarray, rng: np.random.Generator) -> None:
         """Let the flow start from the data (see `Compose.fit_to`)."""
-        self.model.flow.fit_to(dequantise(x, self.levels, rng, dtype=self.dtype))
+        self.model.flow.fit_to(self._noisy(x, rng))
 
     def loss(self, x: np.ndarray, rng: np.random.Generator) -> Loss:
         """-bound with one draw of u, mean over the batch, in nats of the discrete data."""
-        density = self.model.loss(dequantise(x, self.levels, rng, dtype=self.dtype), rng).total
+        density = self.model.loss(self._noisy(x, rng), rng).total
         return Loss(density + self.d * float(np.log(self.levels)), {})
 
     def log_likelihood(self, x: np.ndarray, rng: np.random.Generator, n_samples: int = 10) -> Likelihood:
         """The bound of each datum, averaged over n_samples draws of u."""
-        if n_samples < 1:
-            raise ValueError(f"Dequantised: n_samples is {n_samples}; expected at least 1")
-        draws = np.stack([self.model.log_likelihood(dequantise(x, self.levels, rng, dtype=self.dtype)).value
-                          for _ in range(n_samples)]) - self.d * np.log(self.levels)
+        draws = np.stack([self.model.log_likelihood(self._noisy(x, rng)).value
+                          for _ in range(whole(n_samples, "n_samples", "Dequantised"))])
+        draws -= self.d * np.log(self.levels)
         error = draws.std(0, ddof=1) / np.sqrt(n_samples) if n_samples > 1 else None
         return Likelihood(draws.mean(0), "bound", f"uniform dequantisation, {n_samples} draws", error)
 
@@ -48,3 +45,5 @@ class Dequantised(nn.Module):
         y = self.model.sample(n, rng)
         return np.clip(np.floor(self.levels * y), 0, self.levels - 1)
 
+    def _noisy(self, x: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        return dequantise(x, self.levels, rng, dtype=self.model.flow.dtype)

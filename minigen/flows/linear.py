@@ -13,6 +13,7 @@ import numpy as np
 
 from minigen import autodiff as ad
 from minigen.autodiff import Tensor
+from minigen.nn.checking import generator, whole
 
 from .base import Flow
 
@@ -24,17 +25,24 @@ def rotation(d: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def plu(W: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """W = P L U by Gaussian elimination with partial pivoting: permutation, unit lower, upper, each (d, d)."""
-    U, L = np.array(W, dtype=np.float64), np.eye(len(W))
-    order = np.arange(len(W))
-    for k in range(len(W) - 1):
+    """W = P L U by Gaussian elimination with partial pivoting: permutation, unit lower, upper, each (d, d).
+
+    Every square W has one: of a singular W, U has a 0 on its diagonal. ValueError for another shape.
+    """
+    U = np.array(W, dtype=np.float64)
+    if U.ndim != 2 or U.shape[0] != U.shape[1]:
+        raise ValueError(f"plu: W has shape {U.shape}; expected (d, d)")
+    d = len(U)
+    L, order = np.eye(d), np.arange(d)
+    for k in range(d - 1):
         pivot = k + int(np.argmax(np.abs(U[k:, k])))
         for rows in (U, order):
             rows[[k, pivot]] = rows[[pivot, k]]
         L[[k, pivot], :k] = L[[pivot, k], :k]
-        L[k + 1:, k] = U[k + 1:, k] / U[k, k]
-        U[k + 1:] -= np.outer(L[k + 1:, k], U[k])
-    return np.eye(len(W))[order].T, L, np.triu(U)
+        if U[k, k]:
+            L[k + 1:, k] = U[k + 1:, k] / U[k, k]
+            U[k + 1:] -= np.outer(L[k + 1:, k], U[k])
+    return np.eye(d)[order].T, L, np.triu(U)
 
 
 class _Linear(Flow):
@@ -52,12 +60,12 @@ class _Linear(Flow):
 
     def forward(self, x: Any) -> tuple[Any, Any]:
         """x -> (W x + b, log|det W|)."""
-        self._check(x, "x")
+        x = self._read(x, "x")
         return x @ ad.transpose(self.weight()) + self.b, ad.broadcast_to(self.log_det(), x.shape[:1])
 
     def inverse(self, z: Any) -> tuple[Any, Any]:
         """z -> (W^-1 (z - b), -log|det W|)."""
-        self._check(z, "z")
+        z = self._read(z, "z")
         x = ad.transpose(ad.solve(self.weight(), ad.transpose(z - self.b)))
         return x, ad.broadcast_to(-self.log_det(), z.shape[:1])
 
@@ -66,8 +74,8 @@ class DenseLinear(_Linear):
     """W free: log|det W| costs O(d^3) at every step. The baseline of the two below."""
 
     def __init__(self, d: int, *, rng: np.random.Generator, dtype: Any = np.float32):
-        self.d = d
-        self.W = Tensor(rotation(d, rng), requires_grad=True, dtype=dtype)
+        super().__init__(d)
+        self.W = Tensor(rotation(d, generator(rng, "DenseLinear")), requires_grad=True, dtype=dtype)
         self.b = Tensor(np.zeros(d), requires_grad=True, dtype=dtype)
 
     def weight(self) -> Any:
@@ -87,8 +95,8 @@ class PLULinear(_Linear):
     """
 
     def __init__(self, d: int, *, rng: np.random.Generator, dtype: Any = np.float32):
-        self.d = d
-        P, L, U = plu(rotation(d, rng))
+        super().__init__(d)
+        P, L, U = plu(rotation(d, generator(rng, "PLULinear")))
         diagonal = np.diagonal(U)
         self.P, self.sign = Tensor(P, dtype=dtype), Tensor(np.sign(diagonal), dtype=dtype)
         self.L = Tensor(np.tril(L, -1), requires_grad=True, dtype=dtype)
@@ -111,22 +119,28 @@ class QRLinear(_Linear):
     """W = H_1 ... H_k R,  H = I - 2 v v' / |v|^2:  log|det W| = sum_i s_i, for R with the diagonal exp(s).
 
     v: (reflections, d), one row a reflection; d of them reach every orthogonal matrix of determinant (-1)^d.
+    ValueError where a row is 0: it has no direction to reflect along.
     Tomczak and Welling 2016, eq. 6; Hoogeboom et al. 2019, section 4; S2:70.
     """
 
     def __init__(self, d: int, reflections: int | None = None, *, rng: np.random.Generator, dtype: Any = np.float32):
-        self.d = d
-        self.v = Tensor(rng.standard_normal((reflections or d, d)), requires_grad=True, dtype=dtype)
+        super().__init__(d)
+        k = whole(d if reflections is None else reflections, "reflections", "QRLinear")
+        self.v = Tensor(generator(rng, "QRLinear").standard_normal((k, d)), requires_grad=True, dtype=dtype)
         self.R = Tensor(np.zeros((d, d)), requires_grad=True, dtype=dtype)
         self.s = Tensor(np.zeros(d), requires_grad=True, dtype=dtype)
         self.b = Tensor(np.zeros(d), requires_grad=True, dtype=dtype)
 
     def orthogonal(self) -> Any:
         """Q = H_1 ... H_k, (d, d)."""
+        squares = ad.sum(self.v * self.v, axis=1)
+        if not ad.value(squares).all():
+            raise ValueError(f"{self.title()}: row {np.argmin(ad.value(squares))} of v is 0; a reflection needs a "
+                             "direction")
         Q = np.eye(self.d, dtype=self.v.dtype)
         for k in range(self.v.shape[0]):
             v = self.v[k]
-            Q = Q - ad.expand_dims(Q @ v, 1) * (v * (2 / ad.sum(v * v)))
+            Q = Q - ad.expand_dims(Q @ v, 1) * (v * (2 / squares[k]))
         return Q
 
     def weight(self) -> Any:
