@@ -1,4 +1,4 @@
-"""Likelihoods of a decoder: what the numbers that its net puts out mean."""
+"""Likelihoods of a decoder: what the numbers that its net puts out mean, and what data they are for."""
 
 from __future__ import annotations
 
@@ -16,6 +16,9 @@ class Decoder(Protocol):
 
     parameters_per_pixel: int
 
+    def fault(self, x: np.ndarray) -> str | None:
+        """Why x is no data for this likelihood, or None."""
+
     def log_prob(self, out: Any, x: Any) -> Any:
         """log p(x | z) in nats, summed over pixels: (batch,)."""
 
@@ -27,9 +30,17 @@ class Decoder(Protocol):
 
 
 class BernoulliDecoder:
-    """p(x|z) = prod_j Bernoulli(x_j | sigmoid(t_j)); the net puts out the logits t."""
+    """p(x|z) = prod_j Bernoulli(x_j | sigmoid(t_j)); the net puts out the logits t.
+
+    Grey values between 0 and 1 are allowed: log p is then the mean over images drawn with those probabilities.
+    """
 
     parameters_per_pixel = 1
+
+    def fault(self, x: np.ndarray) -> str | None:
+        """x lies in [0, 1]."""
+        low, high = x.min(), x.max()
+        return None if 0 <= low and high <= 1 else f"holds values in [{low:g}, {high:g}]; expected numbers in [0, 1]"
 
     def log_prob(self, out: Any, x: Any) -> Any:
         """sum_j x_j t_j - softplus(t_j)."""
@@ -54,6 +65,10 @@ class GaussianDecoder:
     parameters_per_pixel = 2
     widest = 5.0
 
+    def fault(self, x: np.ndarray) -> str | None:
+        """x is finite."""
+        return None if np.isfinite(x).all() else "holds nan or inf; expected finite numbers"
+
     def split(self, out: Any) -> tuple[Any, Any]:
         """(mu, log sigma), each (batch, pixels)."""
         n = out.shape[-1] // 2
@@ -75,4 +90,53 @@ class GaussianDecoder:
         return mu + np.exp(log_sigma) * rng.standard_normal(mu.shape, dtype=mu.dtype)
 
 
-DECODERS: dict[str, Decoder] = {"bernoulli": BernoulliDecoder(), "gaussian": GaussianDecoder()}
+class CategoricalDecoder:
+    """p(x|z) = prod_i softmax(t_i)[x_i]: position i holds one of n classes, and the places are independent given z.
+
+    x: one-hot, the n numbers of a place side by side, (batch, places * n); the net puts out the logits t, as many.
+    """
+
+    parameters_per_pixel = 1
+
+    def __init__(self, n_classes: int):
+        self.n_classes = n_classes
+
+    def fault(self, x: np.ndarray) -> str | None:
+        """Each place of x is a one and zeros."""
+        places = self._places(x)
+        one_hot = (np.sort(places)[..., -2:] == (0, 1)).all() and (places >= 0).all()
+        return None if one_hot else f"is not one-hot; expected a one and {self.n_classes - 1} zeros in each place"
+
+    def log_prob(self, out: Any, x: Any) -> Any:
+        """sum_i log softmax(t_i)[x_i]."""
+        return ad.sum(self._places(x) * ad.log_softmax(self._places(out), axis=-1), axis=(-2, -1))
+
+    def mean(self, out: np.ndarray) -> np.ndarray:
+        """softmax(t_i) of each place."""
+        return ad.softmax(self._places(out), axis=-1).reshape(out.shape)
+
+    def sample(self, out: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """One-hot rows of classes: the first whose cumulative probability exceeds a uniform number."""
+        rising = np.cumsum(self.mean(out).reshape(-1, self.n_classes), axis=-1)
+        chosen = (rising[:, :-1] < rng.random((len(rising), 1))).sum(-1)
+        return np.eye(self.n_classes, dtype=out.dtype)[chosen].reshape(out.shape)
+
+    def _places(self, x: Any) -> Any:
+        return ad.reshape(x, (*x.shape[:-1], -1, self.n_classes))
+
+
+LIKELIHOODS = ("bernoulli", "gaussian", "categorical")
+
+
+def decoder_named(likelihood: str, n_visible: int, n_classes: int | None) -> Decoder:
+    """The decoder of that name. n_classes: needed for "categorical", where it divides n_visible; None elsewhere."""
+    if likelihood not in LIKELIHOODS:
+        raise ValueError(f"VAE: likelihood is {likelihood!r}; expected one of {', '.join(LIKELIHOODS)}")
+    if likelihood != "categorical":
+        if n_classes is not None:
+            raise ValueError(f"VAE: n_classes is {n_classes} for a {likelihood} likelihood; expected None")
+        return BernoulliDecoder() if likelihood == "bernoulli" else GaussianDecoder()
+    if not isinstance(n_classes, int) or n_classes < 2 or n_visible % n_classes:
+        raise ValueError(f"VAE: n_classes is {n_classes!r}; expected a whole number >= 2 that divides "
+                         f"n_visible = {n_visible}")
+    return CategoricalDecoder(n_classes)
