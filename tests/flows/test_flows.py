@@ -235,12 +235,13 @@ BAD = {
     "unequal flows": (lambda: Compose([Affine(2), Affine(3)]), r"dimensions \[2, 3\]"),
     "margin": (lambda: Logit(2, 0.5), "margin is 0.5"),
     "unscaled data": (lambda: Logit(2).forward(np.array([[0.5, 255.0]])), "x has the entry 255"),
-    "scalar base": (lambda: FlowModel(Affine(2), make("Affine", 3).base or FlowModel(Affine(3)).base),
+    "scalar base": (lambda: FlowModel(Affine(2), FlowModel(Affine(3)).base),
                     r"event shape \(3,\); expected \(2,\)"),
     "negative n": (lambda: FlowModel(Affine(2)).sample(-1, RNG), "n is -1"),
     "NaN": (lambda: FlowModel(Affine(2)).log_likelihood(np.array([[np.nan, 0.0]])), "NaN for datum 0"),
     "one level": (lambda: Dequantised(FlowModel(Affine(2)), 1), "levels is 1"),
-    "no draws": (lambda: Dequantised(FlowModel(Affine(2)), 2).log_likelihood(np.ones((1, 2)), RNG, 0), "n_samples is 0"),
+    "no draws": (lambda: Dequantised(FlowModel(Affine(2)), 2).log_likelihood(np.ones((1, 2)), RNG, 0),
+                 "n_samples is 0"),
 }
 
 
