@@ -1,0 +1,85 @@
+"""Four pieces of an automatic differentiator.
+
+Two cotangent rules, a reverse pass, and a check that tells right gradients from wrong ones. NumPy is all you need.
+Throughout, the cotangent g of y = f(x) has the shape of y, and the vector-Jacobian product (vjp) sends it to the
+cotangent of x: entry j is the sum over i of g_i dy_i/dx_j.
+"""
+import numpy as np
+
+
+def softmax_vjp(y, g, axis=-1):
+    """The cotangent of x, given y = softmax(x) along `axis` and the cotangent g of y.
+
+    softmax(x)_i = exp(x_i) / sum_k exp(x_k), the sum along `axis` only. y, g: float arrays of one shape, any number of
+    axes. Entries of y may be exactly 0 or 1. Returns an array of that shape. x itself is not at hand, nor needed.
+    """
+    # BEGIN SOLUTION
+    return y * (g - np.sum(g * y, axis=axis, keepdims=True))
+    # END SOLUTION
+
+
+def matmul_vjp(g, A, B):
+    """The cotangents (of A, of B), given the cotangent g of y = A @ B.
+
+    A: (..., n, k), B: (..., k, m), g: (..., n, m). The leading axes are a stack of matrices; A and B broadcast against
+    each other there, as in NumPy: one of them may have an axis of length 1, or lack it, where the other has many.
+    Returns two arrays, of the shapes of A and of B.
+    """
+    # BEGIN SOLUTION
+    def summed(cotangent, shape):
+        lead = cotangent.ndim - len(shape)
+        copied = [i for i, n in enumerate(shape, lead) if n == 1 and cotangent.shape[i] > 1]
+        return cotangent.sum(axis=(*range(lead), *copied)).reshape(shape)
+
+    return summed(g @ np.swapaxes(B, -1, -2), A.shape), summed(np.swapaxes(A, -1, -2) @ g, B.shape)
+    # END SOLUTION
+
+
+def reverse_pass(links, output):
+    """d v_output / d v_k for every value v_k of a scalar program.
+
+    links: a list with one entry per value. links[k] is the list of pairs (j, slope): v_k was computed from v_j, and
+    slope is the partial derivative of that one step. A value that was computed from nothing has the empty list. One
+    value may be used twice by the same step: u * u has two pairs with the same j.
+    The numbers of the values say nothing about the order in which they were computed, and there may be thousands of
+    them in a row. Some may not lead to the output at all; theirs is 0.
+    Returns a float array (len(links),).
+    """
+    # BEGIN SOLUTION
+    waiting = [0] * len(links)
+    for made_from in links:
+        for j, _ in made_from:
+            waiting[j] += 1
+    ready = [k for k, users in enumerate(waiting) if users == 0]
+    cotangent = np.zeros(len(links))
+    cotangent[output] = 1.0
+    while ready:
+        k = ready.pop()
+        for j, slope in links[k]:
+            cotangent[j] += slope * cotangent[k]
+            waiting[j] -= 1
+            if waiting[j] == 0:
+                ready.append(j)
+    return cotangent
+    # END SOLUTION
+
+
+def accepts(f, pullback, x, rng):
+    """True where pullback is the vjp of f at x, False where it is not.
+
+    f: takes an array of the shape of x, gives an array; smooth, computed in float64. pullback(g), g of the shape of
+    f(x), claims to be the vjp, an array of the shape of x. rng: a numpy.random.Generator, for what you want to draw.
+    A pullback that is off by 0.1 % must be found, also where f or x is tiny or huge: f may be of size 1e-9, x of size
+    1e6 (then f changes on the scale of x). A right pullback must be accepted every time. Returns a bool.
+    """
+    # BEGIN SOLUTION
+    y, h = f(x), 1e-5
+    for _ in range(3):
+        g, v = rng.normal(size=y.shape), rng.normal(size=x.shape) * np.maximum(1, np.abs(x))
+        terms = pullback(g) * v
+        by_differences = np.sum(g * (f(x + h * v) - f(x - h * v))) / (2 * h)
+        noise = 1e-9 * np.linalg.norm(g * y)
+        if abs(by_differences - np.sum(terms)) > 1e-6 * np.linalg.norm(terms) + noise:
+            return False
+    return True
+    # END SOLUTION
