@@ -92,6 +92,8 @@ def test_a_changed_file_stays_the_students_and_an_untouched_one_follows(house, t
         assert summary.refreshed == (("lectures/02_next.ipynb",) if round == 0 else ())
     assert "yours, left alone (delete one to get it anew): lectures/01_try.ipynb, exercises" in str(summary)
 
+    (copy / "lectures" / "01_try.ipynb").write_text("first version of 01_try.ipynb")  # the notes undone
+    assert student_copy(copy).refreshed == ("lectures/01_try.ipynb",)
     (copy / "lectures" / "01_try.ipynb").unlink()
     assert student_copy(copy).new == ("lectures/01_try.ipynb",)
     assert files(copy)["lectures/01_try.ipynb"] == "second version"
@@ -162,6 +164,14 @@ def test_a_missing_jupyterlab_or_a_taken_port_is_said_before_anything_is_written
     with pytest.raises(LabError, match="JupyterLab is not installed; install it with"):
         lab.open_lab("mine", browser=False)
     assert not (tmp_path / "mine").exists()
+
+
+def test_lab_looks_for_no_updates_news_or_extensions(tmp_path):
+    labapp = pytest.importorskip("jupyterlab.labapp", reason="JupyterLab is not installed")
+    app = labapp.LabApp()
+    app.parse_command_line(lab._arguments(tmp_path, browser=False, port=8889))
+    assert app.check_for_updates_class.__name__ == "NeverCheckForUpdate"
+    assert app.news_url is None and app.extension_manager == "readonly"
 
 
 def test_lab_serves_the_copy_on_loopback_without_news(house, tmp_path, start_lab):
