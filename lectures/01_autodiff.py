@@ -647,7 +647,7 @@ def worst_error(derivative, dtype, *step):
 
 # %%
 fig, axes = plt.subplots(1, 2, figsize=(10, 4.2), sharey=True)
-curves = []
+valleys = []
 for ax, dtype, eps in zip(axes, (np.float64, np.float32), (2.0**-53, 2.0**-24)):
     h = np.geomspace(eps**0.8, 0.1, 300).astype(dtype)
     found = np.array([worst_error(central, dtype, step) for step in h])
@@ -661,7 +661,7 @@ for ax, dtype, eps in zip(axes, (np.float64, np.float32), (2.0**-53, 2.0**-24)):
     ax.axvline(optimum, color="0.7", lw=1, zorder=0)
     ax.text(optimum, 3e1, " $h^*$", color="0.4")
     ax.set(title=f"{dtype.__name__}, ε = {eps:.1e}", xlabel="step h", ylim=(1e-17, 1e3))
-    curves.append((h, found, optimum))
+    valleys.append((h, found, optimum))
 axes[0].set_ylabel("worst error of the derivative")
 axes[1].legend(frameon=False, loc="lower center")
 plt.show()
@@ -671,13 +671,13 @@ plt.show()
 
 # %%
 measured = []
-for h, found, optimum in curves:
+for h, found, optimum in valleys:
     near = (h > optimum / 20) & (h < optimum * 5)
     scaled = h[near] / optimum
     (a, b), *_ = np.linalg.lstsq(np.stack([scaled**2, 1 / scaled], axis=1) / found[near, None], np.ones(near.sum()))
     measured.append(math.log10(optimum * (b / (2 * a)) ** (1 / 3)))
 claim("difference-step-optimum", r"h^* = (3 \epsilon |f| / |f'''|)^{1/3} \text{ for central differences}",
-      source="Nocedal and Wright 2006", lhs=measured, rhs=[math.log10(optimum) for *_, optimum in curves], tol=0.05,
+      source="Nocedal and Wright 2006", lhs=measured, rhs=[math.log10(optimum) for *_, optimum in valleys], tol=0.05,
       note="log10 of the step")
 
 # %% [markdown]
