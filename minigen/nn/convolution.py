@@ -78,16 +78,16 @@ class ConvTranspose2d(_Convolution):
     """y = f(C'x + b), C the matrix of a Conv2d from y's shape to x's; size (size - 1) s - 2p + d(k-1) + 1 + op.
 
     x: (batch, c_in, height, width); w: (c_in, c_out / groups, kh, kw), b: (c_out, 1, 1), starting at 0.
-    output_padding (op) adds rows and columns that a stride > 1 leaves open; it is smaller than stride or dilation.
+    output_padding (op) picks one of the sizes that a stride > 1 maps to the same; it is smaller than the stride.
     """
 
     def __init__(self, c_in: int, c_out: int, kernel: Pair, *, rng: np.random.Generator, output_padding: Pair = 0,
                  **options: Any):
         super().__init__(c_in, c_out, kernel, rng=rng, **options)
         self.output_padding = pair(output_padding, "output_padding", "ConvTranspose2d", least=0)
-        if any(op >= max(s, d) for op, s, d in zip(self.output_padding, self.stride, self.dilation)):
+        if any(op >= s for op, s in zip(self.output_padding, self.stride)):
             raise ValueError(f"ConvTranspose2d: output_padding is {output_padding}; expected less than stride "
-                             f"{self.stride} or dilation {self.dilation}")
+                             f"{self.stride}")
 
     def _weight_shape(self) -> tuple[int, int, int, int]:
         return (self.c_in, self.c_out // self.groups, *self.kernel)

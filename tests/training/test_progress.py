@@ -89,11 +89,11 @@ def test_a_notebook_gets_one_output_that_is_updated(setting, monkeypatch):
 
 
 def test_a_pipe_gets_few_lines_and_standard_error_none():
-    done = subprocess.run([sys.executable, "-c", RUN, str(Path(__file__).parent), "45"], capture_output=True,
+    done = subprocess.run([sys.executable, "-c", RUN, str(Path(__file__).parent), "47"], capture_output=True,
                           text=True, timeout=60)
     told = done.stdout.splitlines()
     assert done.returncode == 0 and done.stderr == ""
-    assert len(told) == 15 and told[-1].startswith("epoch 45, step 225, train ")
+    assert len(told) == 16 and told[-1].startswith("epoch 47, step 235, train ")
 
 
 def test_a_short_run_gets_a_line_per_epoch(setting, capsys):
