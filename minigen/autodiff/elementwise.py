@@ -42,12 +42,14 @@ def _power_base_vjp(g: Any, y: Any, x: Any, p: Any) -> Any:
         if p in (0, 1, 2):  # the factor x^(p-1) written out: its own derivative at x = 0 must not be 0 * inf
             return (g * 0, g, g * 2 * x)[int(p)]
         return shielded(g, g * (p * x ** (p - 1)))
-    return shielded(g, g * where(value(p) == 0, 0.0, p * x ** where(value(p) == 0, 1.0, p - 1)))
+    flat = (value(p) == 0) & (value(x) == 0)  # there 0 * x^-1 is meant to be 0
+    return shielded(g, g * (p * x ** where(flat, 1.0, p - 1)))
 
 
 def _power_exponent_vjp(g: Any, y: Any, x: Any, p: Any) -> Any:
-    """d x^p = x^p log(x) dp, taken as 0 at x = 0"""
-    return shielded(g, g * y * log(where(value(x) == 0, 1.0, x)))
+    """d x^p = x^p log(x) dp, taken as 0 for x <= 0, where x^p is real at isolated p only"""
+    positive = value(x) > 0
+    return g * where(positive, y, 0.0) * log(where(positive, x, 1.0))
 
 
 power = primitive("power", lambda x, p: x ** p, _power_base_vjp, _power_exponent_vjp)
