@@ -104,10 +104,13 @@ def length_one_forgotten(g, A, B):
 @mutant("reverse_pass", feedback="A value that is used twice keeps only the last cotangent it was sent: add them up.",
         at_most=0.1)
 def last_one_wins(links, output):
+    waiting = [0] * len(links)
+    for made_from in links:
+        for j, _ in made_from:
+            waiting[j] += 1
+    ready = [k for k, users in enumerate(waiting) if users == 0]
     cotangent = np.zeros(len(links))
     cotangent[output] = 1.0
-    waiting = [sum(j == k for made_from in links for j, _ in made_from) for k in range(len(links))]
-    ready = [k for k, users in enumerate(waiting) if users == 0]
     while ready:
         k = ready.pop()
         for j, slope in links[k]:
