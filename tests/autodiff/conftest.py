@@ -10,9 +10,9 @@ from minigen import autodiff as ad
 def agrees_with_jax():
     """check(f, reference, *arrays): f and the jax function agree in values and gradients, to 1e-9 of the largest entry.
 
-    Gradients are contracted with a random cotangent. Second derivatives are those of the gradients just confirmed, so
-    five-point differences of them in a random direction are the referee (jax takes seconds to compile its own), to
-    1e-7. The float32 results must be float32.
+    Returns True, or raises AssertionError that says what is off. Gradients are contracted with a random cotangent.
+    Second derivatives are those of the gradients just confirmed, so five-point differences of them in a random
+    direction are the referee (jax takes seconds to compile its own), to 1e-7. Float32 must stay float32.
     """
     jax = pytest.importorskip("jax", reason="jax is the referee of values and gradients")
     jax.config.update("jax_enable_x64", True)
@@ -47,5 +47,6 @@ def agrees_with_jax():
         close(sum((c * v).sum() for c, v in zip(second, along)), differences, 1e-7, "second derivative")
         y, pullback = ad.vjp(f, *(x.astype(np.float32) for x in arrays))
         assert y.dtype == np.float32 and all(c.dtype == np.float32 for c in pullback(g.astype(np.float32)))
+        return True
 
     return check

@@ -69,8 +69,8 @@ def their_conv2d(x, w, stride, padding, dilation, groups):
 ])
 def test_conv2d(stride, padding, dilation, groups, kernel, agrees_with_jax):
     how = stride, padding, dilation, groups
-    agrees_with_jax(lambda x, w: ad.conv2d(x, w, *how), lambda x, w: their_conv2d(x, w, *how),
-                    normal(2, 4, 7, 8), normal(8, 4 // groups, *kernel))
+    assert agrees_with_jax(lambda x, w: ad.conv2d(x, w, *how), lambda x, w: their_conv2d(x, w, *how),
+                           normal(2, 4, 7, 8), normal(8, 4 // groups, *kernel))
 
 
 @pytest.mark.parametrize("stride, padding, output_padding, dilation, groups, size", [
@@ -83,8 +83,8 @@ def test_conv2d_transpose(stride, padding, output_padding, dilation, groups, siz
         image = jax.numpy.zeros((2, 3 * groups, *size), x.dtype)
         return jax.vjp(lambda u: their_conv2d(u, w, stride, padding, dilation, groups), image)[1](x)[0]
 
-    agrees_with_jax(lambda x, w: ad.conv2d_transpose(x, w, stride, padding, output_padding, dilation, groups),
-                    reference, normal(2, 4, 4, 5), normal(4, 3, 3, 3))
+    assert agrees_with_jax(lambda x, w: ad.conv2d_transpose(x, w, stride, padding, output_padding, dilation, groups),
+                           reference, normal(2, 4, 4, 5), normal(4, 3, 3, 3))
 
 
 @pytest.mark.parametrize("kernel, stride, padding", [((2, 2), (2, 2), (0, 0)), ((3, 2), (2, 1), (1, 1))])
@@ -94,10 +94,10 @@ def test_pooling(kernel, stride, padding, agrees_with_jax):
         return jax.lax.reduce_window(x, start, f, (1, 1, *kernel), (1, 1, *stride), border)
 
     x = normal(2, 3, 7, 8) - 5  # below the zeros of the padding
-    agrees_with_jax(lambda x: ad.max_pool2d(x, kernel, stride, padding),
-                    lambda x: windows(x, -np.inf, jax.lax.max), x)
-    agrees_with_jax(lambda x: ad.avg_pool2d(x, kernel, stride, padding),
-                    lambda x: windows(x, 0.0, jax.lax.add) / np.prod(kernel), x)
+    assert agrees_with_jax(lambda x: ad.max_pool2d(x, kernel, stride, padding),
+                           lambda x: windows(x, -np.inf, jax.lax.max), x)
+    assert agrees_with_jax(lambda x: ad.avg_pool2d(x, kernel, stride, padding),
+                           lambda x: windows(x, 0.0, jax.lax.add) / np.prod(kernel), x)
 
 
 def test_windows_and_overlap_add_are_adjoint():

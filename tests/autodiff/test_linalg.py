@@ -26,11 +26,11 @@ def positive_definite(*shape):
     ((2, 3), (4, 3, 5)), ((4, 1, 2, 3), (5, 3, 2)), ((0, 3), (3, 2)), ((2, 4, 0), (0, 3)),
 ])
 def test_matmul(a, b, agrees_with_jax):
-    agrees_with_jax(ad.matmul, jnp.matmul, normal(*a), normal(*b, seed=1))
+    assert agrees_with_jax(ad.matmul, jnp.matmul, normal(*a), normal(*b, seed=1))
 
 
 def test_matmul_of_strided_arrays(agrees_with_jax):
-    agrees_with_jax(ad.matmul, jnp.matmul, normal(6, 4)[::2, ::-1], normal(5, 4).T)
+    assert agrees_with_jax(ad.matmul, jnp.matmul, normal(6, 4)[::2, ::-1], normal(5, 4).T)
 
 
 @pytest.mark.parametrize("subscripts, shapes", [
@@ -52,13 +52,13 @@ def test_matmul_of_strided_arrays(agrees_with_jax):
 ])
 def test_einsum(subscripts, shapes, agrees_with_jax):
     arrays = [normal(*shape, seed=i) for i, shape in enumerate(shapes)]
-    agrees_with_jax(lambda *x: ad.einsum(subscripts, *x), lambda *x: jnp.einsum(subscripts, *x), *arrays)
+    assert agrees_with_jax(lambda *x: ad.einsum(subscripts, *x), lambda *x: jnp.einsum(subscripts, *x), *arrays)
 
 
 @pytest.mark.parametrize("output", ["i", ""])
 def test_einsum_broadcasts_an_axis_of_length_one(output, agrees_with_jax):
-    agrees_with_jax(lambda a, b: ad.einsum(f"i,i->{output}", a, b),
-                    lambda a, b: a * b if output else jnp.sum(a * b), normal(3), normal(1))
+    assert agrees_with_jax(lambda a, b: ad.einsum(f"i,i->{output}", a, b),
+                           lambda a, b: a * b if output else jnp.sum(a * b), normal(3), normal(1))
 
 
 @pytest.mark.parametrize("subscripts, shapes, message", [
@@ -80,14 +80,14 @@ def test_einsum_names_what_does_not_fit(subscripts, shapes, message):
     ("diagonal", 0, 0, 1), ("diagonal", 1, 1, 2), ("diagonal", -2, -1, 0), ("diagonal", 4, 0, 1), ("trace", 1, -1, 0),
 ])
 def test_diagonal_and_trace(name, offset, axis1, axis2, agrees_with_jax):
-    agrees_with_jax(lambda x: getattr(ad, name)(x, offset, axis1, axis2),
-                    lambda x: getattr(jnp, name)(x, offset, axis1, axis2), normal(3, 4, 5))
+    assert agrees_with_jax(lambda x: getattr(ad, name)(x, offset, axis1, axis2),
+                           lambda x: getattr(jnp, name)(x, offset, axis1, axis2), normal(3, 4, 5))
 
 
 @pytest.mark.parametrize("axis, keepdims", [(None, False), (None, True), (-1, False), ((0, 2), True)])
 def test_norm(axis, keepdims, agrees_with_jax):
-    agrees_with_jax(lambda x: ad.norm(x, axis=axis, keepdims=keepdims),
-                    lambda x: jnp.sqrt(jnp.sum(x * x, axis=axis, keepdims=keepdims)), normal(3, 4, 2))
+    assert agrees_with_jax(lambda x: ad.norm(x, axis=axis, keepdims=keepdims),
+                           lambda x: jnp.sqrt(jnp.sum(x * x, axis=axis, keepdims=keepdims)), normal(3, 4, 2))
 
 
 def test_norm_at_zero_has_gradient_zero():
@@ -102,14 +102,14 @@ def test_norm_at_zero_has_gradient_zero():
     ("cholesky", well_conditioned, ()),  # not symmetric: both take the symmetric part
 ])
 def test_decompositions(name, matrix, batch, agrees_with_jax):
-    agrees_with_jax(getattr(ad, name), getattr(jnp.linalg, name), matrix(*batch, 4, 4))
+    assert agrees_with_jax(getattr(ad, name), getattr(jnp.linalg, name), matrix(*batch, 4, 4))
 
 
 @pytest.mark.parametrize("batch", [(), (3,)])
 def test_slogdet(batch, agrees_with_jax):
     A = well_conditioned(*batch, 4, 4)
     A[..., 0, :] *= -1
-    agrees_with_jax(lambda A: ad.slogdet(A)[1], lambda A: jnp.linalg.slogdet(A)[1], A)
+    assert agrees_with_jax(lambda A: ad.slogdet(A)[1], lambda A: jnp.linalg.slogdet(A)[1], A)
     sign, logabsdet = ad.slogdet(ad.Tensor(A, requires_grad=True))
     assert not sign.requires_grad and np.all(sign.data == -1)
     assert np.allclose(sign.data * np.exp(logabsdet.data), np.linalg.det(A))
@@ -121,7 +121,7 @@ def test_slogdet(batch, agrees_with_jax):
     ((0, 4, 4), (4, 1)),
 ])
 def test_solve(A, b, agrees_with_jax):
-    agrees_with_jax(ad.solve, jnp.linalg.solve, well_conditioned(*A), normal(*b))
+    assert agrees_with_jax(ad.solve, jnp.linalg.solve, well_conditioned(*A), normal(*b))
 
 
 def test_cholesky_cotangent_is_symmetric():
