@@ -13,6 +13,10 @@ from pathlib import Path
 
 import pytest
 
+# One thread for every worker of `pytest -n`; it must be said before NumPy is imported.
+for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"):
+    os.environ.setdefault(_name, "1")
+
 START = """
 import pathlib, sys
 from minigen import lab, resources
