@@ -12,7 +12,6 @@ from math import factorial, log, pi, sqrt
 from typing import Any
 
 import numpy as np
-from numpy.polynomial import Polynomial
 
 from .elementwise import exp, shielded
 from .reductions import floating
@@ -159,9 +158,9 @@ def _lgamma(x: np.ndarray) -> np.ndarray:
 
 
 @cache
-def _cotangent(n: int) -> Polynomial:
-    """Q with d^n/dx^n cot(pi x) = pi^n Q(cot(pi x)): Q_0 = c, Q_{n+1} = -(1 + c^2) Q_n'."""
-    return Polynomial([0, 1]) if n == 0 else -Polynomial([1, 0, 1]) * _cotangent(n - 1).deriv()
+def _cotangent(n: int) -> np.ndarray:
+    """The polynomial Q with d^n/dx^n cot(pi x) = pi^n Q(cot(pi x)): Q_0 = c, Q_{n+1} = -(1 + c^2) Q_n'."""
+    return np.array([1, 0]) if n == 0 else np.polymul([-1, 0, -1], np.polyder(_cotangent(n - 1)))
 
 
 def _digamma_positive(x: np.ndarray) -> np.ndarray:
@@ -190,7 +189,7 @@ def _polygamma(n: int, x: np.ndarray) -> np.ndarray:
         y = _digamma_positive(positive) if n == 0 else (-1) ** (n + 1) * factorial(n) * _hurwitz(n + 1, positive)
         reflected = z <= 0
         r = z[reflected] - np.rint(z[reflected])
-        slope = pi ** (n + 1) * _cotangent(n)(np.cos(pi * r) / np.sin(pi * r))
+        slope = pi ** (n + 1) * np.polyval(_cotangent(n), np.cos(pi * r) / np.sin(pi * r))
         y[reflected] = np.where(r == 0, np.inf if n % 2 else np.nan, (-1) ** n * y[reflected] - slope)
         return y.reshape(x.shape).astype(x.dtype)
 
