@@ -154,6 +154,17 @@ def test_a_wrong_mass_is_rejected(name):
     assert not caught.value.result.passed
 
 
+def test_a_mass_that_is_right_by_luck_is_no_pass():
+    """Edges inside the interval: the last resolution happens to be within tol, but two of them disagree."""
+
+    def log_uniform(x):
+        return np.where((x > 0) & (x < 1), 0.0, -np.inf)
+
+    with pytest.raises(CheckError, match="this quadrature cannot tell"):
+        check_density(log_uniform, Interval(-8, 8.7), tol=3e-5)
+    assert check_density(log_uniform, Interval(0, 1)).passed
+
+
 def test_mass_alone_does_not_catch_a_product_of_mixtures():
     assert check_density(mixture_per_dimension, PLANE).passed
 
@@ -257,6 +268,8 @@ def test_pooling_leaves_no_cell_without_a_say():
     assert statistic == pytest.approx(4 / 90 + 1.5**2 / 10.5)
     assert pooled_chi_square(np.array([50, 50, 0]), np.array([50.0, 50.0, 0.0])) == (0.0, 1)
     assert pooled_chi_square(np.array([50, 49, 1]), np.array([50.0, 50.0, 0.0]))[0] == np.inf
+    # One rare cell is joined to the next, 2 + 40: alone it would weigh (5 - 2)^2 / 2.
+    assert pooled_chi_square(np.array([5, 90, 37]), np.array([2.0, 90.0, 40.0])) == (0.0, 1)
     with pytest.raises(ValueError, match="draw more than 12"):
         pooled_chi_square(np.array([6, 6]), np.array([6.0, 6.0]))
 

@@ -11,4 +11,3 @@ def test_the_lecture_executes_what_it_must(lecture):
     ledger = run_ledger([f"{lecture:02d}"])
     assert not ledger.failures, "\n".join(map(str, ledger.failures))
     assert not ledger.missing()
-    assert ledger.runs[0].seconds < 60

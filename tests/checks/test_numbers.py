@@ -52,6 +52,8 @@ WRONG_GRADIENTS = {
     "off by 0.1 %": (log_mean, lambda x: 1.001 * softmax(x), LOG_WEIGHTS),
     "off by 0.1 % among small values": (
         lambda x: 1e-6 * np.sum(np.sin(x)), lambda x: 1.001e-6 * np.cos(x), LOG_WEIGHTS),
+    "off by 0.1 % on a high plateau": (
+        lambda x: np.sum(np.sin(x)) + 1e3, lambda x: 1.001 * np.cos(x), LOG_WEIGHTS),
     "one entry": (log_mean, lambda x: softmax(x) + [0, 0, 0, 0, 1e-4], LOG_WEIGHTS),
     "mean for sum": (lambda x: np.sum(x**2), lambda x: 2 * x / x.size, LOG_WEIGHTS),
     "many entries": (lambda x: np.sum(np.cos(x)), lambda x: -1.001 * np.sin(x), RNG.normal(size=(20, 10))),
