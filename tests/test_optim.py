@@ -381,6 +381,20 @@ def test_bad_input_is_refused_in_one_sentence(make, kind, message):
     assert message in str(error.value) and "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize("options, message", [
+    (dict(factor=np.nan), "SGD.step: lr is 0.1 and factor nan; expected numbers of at least 0"),
+    (dict(factor=-1), "factor -1"),
+    (dict(factor=np.inf), "factor inf"),
+    (dict(max_norm=0), "SGD.step: max_norm is 0; expected a positive number"),
+])
+def test_a_step_of_no_sensible_size_is_refused_before_anything_is_written(options, message):
+    theta = ad.Tensor([1.0], requires_grad=True)
+    theta.grad = np.ones(1)
+    with pytest.raises(ValueError) as error:
+        optim.SGD([theta], 0.1).step(**options)
+    assert message in str(error.value) and theta.data.item() == 1.0
+
+
 def test_a_gradient_of_another_shape_is_refused():
     theta = ad.Tensor(np.zeros((2, 3)), requires_grad=True)
     theta.grad = np.zeros((3, 2))

@@ -61,8 +61,15 @@ class Optimiser:
 
         factor: multiplies lr in this step (see `schedules`); max_norm: clip the gradients to this global norm first.
         Raises, before anything is written: NonFiniteGradient; RuntimeError when no parameter has a gradient or a
-        living tape holds one; ValueError when a gradient has another shape than its parameter.
+        living tape holds one; ValueError when a gradient has another shape than its parameter, when lr * factor is
+        no number of at least 0, or max_norm no positive one.
         """
+        rate = self.lr * factor
+        if not 0 <= rate < math.inf:
+            raise ValueError(f"{type(self).__name__}.step: lr is {self.lr} and factor {factor}; expected numbers of at "
+                             "least 0")
+        if max_norm is not None:
+            positive(max_norm, "max_norm", f"{type(self).__name__}.step")
         pieces = [piece for block in self._blocks for piece in block.pieces()]
         if not pieces:
             raise RuntimeError(f"{type(self).__name__}.step: no parameter has a gradient; call backward() first, once "
@@ -74,7 +81,7 @@ class Optimiser:
             for _, g, *_ in pieces:
                 g *= max_norm / norm
         self.steps += 1
-        numbers = self.coefficients(self.lr * factor)
+        numbers = self.coefficients(rate)
         for arrays in pieces:
             self._update(*arrays, *numbers)
         for p in self.parameters:
