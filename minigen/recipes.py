@@ -163,9 +163,14 @@ def train(model: str, *, out: Path, data: str | None = None, epochs: int | None 
         module.fit_to(prepared.train, rng)
     if not resume:
         _write_run(out, run)
-    history = fit(module, prepared.train, optimizer=recipe.optimizer(module),
-                  epochs=recipe.epochs if epochs is None else epochs, batch_size=recipe.batch_size, rng=rng,
-                  valid=prepared.valid, out=out, resume=resume, progress=progress)
+    try:
+        history = fit(module, prepared.train, optimizer=recipe.optimizer(module),
+                      epochs=recipe.epochs if epochs is None else epochs, batch_size=recipe.batch_size, rng=rng,
+                      valid=prepared.valid, out=out, resume=resume, progress=progress)
+    except BaseException:
+        if not (out / "checkpoint.npz").exists():  # nothing was trained: the folder is free for another try
+            (out / RUN_FILE).unlink(missing_ok=True)
+        raise
     return module, prepared, history
 
 
