@@ -131,7 +131,7 @@ def unbend(z):
     first = np.arcsinh(z[:, 0])
     return np.stack([first, z[:, 1] - first**2 / 2], axis=1)
 
-def lines(reach=1.6, step=0.2, n=60):
+def lines(reach=1.6, step=0.4, n=60):
     """Straight lines of a grid, each (n, 2)."""
     t, fixed = np.linspace(-reach, reach, n), np.arange(-reach, reach + 1e-9, step)
     return [np.stack([np.full(n, c), t], 1) for c in fixed] + [np.stack([t, np.full(n, c)], 1) for c in fixed]
@@ -580,7 +580,7 @@ print(f"KL(q || pi) = {gap(one_arc, 'ring')[0]:.3f} nats, log 2 = {np.log(2):.3f
 # %%
 fits = {name: fit_potential(name, seed, anneal) for name, seed, anneal in
         (("ring", 0, True), ("wave", 0, False), ("step", 0, True))}
-fig, rows = plt.subplots(2, 3, figsize=(7.2, 5.0), layout="constrained")
+fig, rows = plt.subplots(2, 3, figsize=(6.0, 4.2), layout="constrained")
 for (name, (model, _)), (top, bottom) in zip(fits.items(), rows.T):
     heat(top, -POTENTIALS[name](canvas) - log_z(name), f"{name}: target")
     heat(bottom, log_q(model), f"KL = {gap(model, name)[0]:.2f} nats")
@@ -627,7 +627,7 @@ axes.legend(frameon=False, fontsize=8)
 plt.show()
 
 # %% [markdown]
-# What do the ridges do to the plane? A grid of noise on its way to the ring, every third ridge. Where the lines crowd,
+# What do the ridges do to the plane? A grid of noise on its way to the ring, every fourth ridge. Where the lines crowd,
 # density is high.
 
 # %%
@@ -641,9 +641,9 @@ def pushed(layers):
         return z
     return run
 
-fig, panels = plt.subplots(1, 5, figsize=(9.2, 2.3), layout="constrained")
-for axes, count in zip(panels, (0, 3, 6, 9, 13)):
-    show_grid(axes, [pushed(ridges[:count])], f"after {count}" if count else "noise", RED, reach=2.4, step=0.4)
+fig, panels = plt.subplots(1, 4, figsize=(7.2, 2.2), layout="constrained")
+for axes, count in zip(panels, (0, 4, 8, 13)):
+    show_grid(axes, [pushed(ridges[:count])], f"after {count}" if count else "noise", RED, reach=2.4, step=0.6)
     axes.set(xlim=(-5, 5), ylim=(-5, 5), xlabel="", ylabel="")
 plt.show()
 
