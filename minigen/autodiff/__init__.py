@@ -6,6 +6,7 @@ from it); the other files are the rules, by family.
 
 from . import operators
 from .convolution import avg_pool2d, conv2d, conv2d_transpose, max_pool2d
+from .copies import repeat, tile
 from .decompositions import cholesky, det, inv, logabsdet, slogdet, solve
 from .drawing import dot, draw
 from .elementwise import (
@@ -55,14 +56,12 @@ from .shapes import (
     identity,
     moveaxis,
     pad,
-    repeat,
     reshape,
     roll,
     split,
     squeeze,
     stack,
     swapaxes,
-    tile,
     transpose,
     tril,
     triu,

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from .rules import unbroadcast
+from .reductions import unbroadcast
 from .tensor import Node, Tensor, recording, value, wrap
 
 Vertex = Node | Tensor  # a Tensor made by a rule is known by its node, a leaf by itself

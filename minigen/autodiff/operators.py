@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from . import copies, indexing, linalg, reductions, shapes
 from . import elementwise as e
-from . import indexing, linalg, reductions, shapes
+from .backward import backward_to_leaves
 from .tensor import Tensor, value
 
 Tensor.__add__ = Tensor.__radd__ = lambda a, b: e.add(a, b)
@@ -34,6 +35,15 @@ Tensor.__eq__ = lambda a, b: a.data == value(b)
 Tensor.__ne__ = lambda a, b: a.data != value(b)
 
 
+def _backward(self: Tensor, cotangent: Any = None, *, retain: bool = False, accumulate: bool = False) -> None:
+    """Set `.grad` of every leaf to d(self . cotangent)/d(leaf); the graph is freed unless `retain`.
+
+    A later call replaces `.grad`, it does not add to it; `accumulate=True` adds.
+    Raises TypeError without a cotangent when self is not a scalar, RuntimeError on a freed or empty tape.
+    """
+    backward_to_leaves(self, cotangent, retain=retain, accumulate=accumulate)
+
+
 def _reshape(self: Tensor, *shape: Any) -> Tensor:
     """The same numbers in another shape: t.reshape(2, 3) or t.reshape((2, 3))."""
     return shapes.reshape(self, shape[0] if len(shape) == 1 else shape)
@@ -44,14 +54,16 @@ def _transpose(self: Tensor, *axes: Any) -> Tensor:
     return shapes.transpose(self, axes[0] if len(axes) == 1 and not isinstance(axes[0], int) else axes or None)
 
 
+Tensor.backward = _backward
 Tensor.reshape = _reshape
 Tensor.transpose = _transpose
 Tensor.T = property(lambda self: shapes.transpose(self))
 Tensor.mT = property(lambda self: linalg.mT(self))
 for _name in ("sum", "mean", "max", "min", "prod", "var", "cumsum"):
     setattr(Tensor, _name, getattr(reductions, _name))
-for _name in ("squeeze", "swapaxes", "repeat"):
+for _name in ("squeeze", "swapaxes"):
     setattr(Tensor, _name, getattr(shapes, _name))
+Tensor.repeat = copies.repeat
 Tensor.clip = e.clip
 Tensor.astype = lambda self, dtype: self if self.dtype == np.dtype(dtype) else shapes.astype(self, dtype)
 Tensor.flatten = lambda self: shapes.reshape(self, (-1,))

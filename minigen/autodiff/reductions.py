@@ -8,7 +8,7 @@ import numpy as np
 
 from .elementwise import exp, where
 from .rules import primitive
-from .shapes import broadcast_to, flip, reshape
+from .shapes import broadcast_to, concatenate, flip, reshape, transpose
 from .tensor import value
 
 Axis = int | tuple[int, ...] | None
@@ -68,22 +68,14 @@ def _prod_vjp(g: Any, y: Any, x: Any, axis: Axis = None, keepdims: bool = False)
     axes = axes_of(axis, x.ndim)
     rest = tuple(i for i in range(x.ndim) if i not in axes)
     order = (*rest, *axes)
-    flat = reshape(_transpose(x, order), (*(x.shape[i] for i in rest), count(x, axis)))
+    flat = reshape(transpose(x, order), (*(x.shape[i] for i in rest), count(x, axis)))
     others = _exclusive_cumprod(flat, reverse=False) * _exclusive_cumprod(flat, reverse=True)
-    others = _transpose(reshape(others, tuple(x.shape[i] for i in order)), tuple(np.argsort(order)))
+    others = transpose(reshape(others, tuple(x.shape[i] for i in order)), tuple(np.argsort(order)))
     return expand(g, x, axis) * others
-
-
-def _transpose(x: Any, axes: tuple[int, ...]) -> Any:
-    from .shapes import transpose
-
-    return transpose(x, axes)
 
 
 def _exclusive_cumprod(x: Any, reverse: bool) -> Any:
     """prod_{j<i} x_j (or j>i) along the last axis."""
-    from .shapes import concatenate
-
     n = x.shape[-1]
     if n == 0:
         return x
@@ -165,3 +157,12 @@ def _log_softmax_vjp(g: Any, y: Any, x: Any, axis: int = -1) -> Any:
 
 softmax = primitive("softmax", _softmax, _softmax_vjp)
 log_softmax = primitive("log_softmax", _log_softmax, _log_softmax_vjp)
+
+
+def unbroadcast(g: Any, shape: tuple[int, ...]) -> Any:
+    """Sum a cotangent over the axes along which an argument of `shape` was broadcast."""
+    if g.shape == shape:
+        return g
+    lead = g.ndim - len(shape)
+    axes = (*range(lead), *(lead + i for i, n in enumerate(shape) if n == 1 and g.shape[lead + i] != 1))
+    return reshape(sum(g, axis=axes), shape)

@@ -80,15 +80,3 @@ def apply(rule: Rule, args: tuple, kwargs: dict) -> Any:
     if tape._recording and True in wanted:
         return wrap(y, Node(rule, args, values, wanted, kwargs, y))
     return wrap(y)
-
-
-def unbroadcast(g: Any, shape: tuple[int, ...]) -> Any:
-    """Sum a cotangent over the axes along which an argument of `shape` was broadcast."""
-    from .reductions import sum as total
-    from .shapes import reshape
-
-    if g.shape == shape:
-        return g
-    lead = g.ndim - len(shape)
-    axes = (*range(lead), *(lead + i for i, n in enumerate(shape) if n == 1 and g.shape[lead + i] != 1))
-    return reshape(total(g, axis=axes), shape)

@@ -78,16 +78,6 @@ class Tensor:
         """The same value, cut off from the tape."""
         return wrap(self.data)
 
-    def backward(self, cotangent: ArrayLike = None, *, retain: bool = False, accumulate: bool = False) -> None:
-        """Set `.grad` of every leaf to d(self . cotangent)/d(leaf); the graph is freed unless `retain`.
-
-        A later call replaces `.grad`, it does not add to it; `accumulate=True` adds.
-        Raises TypeError without a cotangent when self is not a scalar, RuntimeError on a freed or empty tape.
-        """
-        from .backward import backward_to_leaves
-
-        backward_to_leaves(self, cotangent, retain=retain, accumulate=accumulate)
-
     def __len__(self) -> int:
         return len(self.data)
 
