@@ -1,9 +1,12 @@
 """The builder: percent format in, the same executed notebook out each time, nothing lost when it fails."""
 
 import base64
+import io
 import json
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from minigen import notebooks, resources
 from minigen.notebooks import Cell, NotebookError, build, check, parse
@@ -67,9 +70,22 @@ def test_a_notebook_has_the_cells_outputs_and_figure(built):
     assert "execution" not in json.dumps([cell["metadata"] for cell in node["cells"]])
     png = base64.b64decode(code["outputs"][1]["data"]["image/png"])
     assert png[:4] == b"\x89PNG" and b"Software" not in png
+    assert png[25] == 3, "a palette, which keeps notebooks small"
     assert record.path == path.with_suffix(".ipynb") and record.size == record.path.stat().st_size
     assert str(record).startswith("07_try.ipynb: ") and record.seconds < 60
     assert sorted(p.name for p in path.parent.iterdir()) == ["07_try.ipynb", "07_try.py"], "no stray files"
+
+
+def test_a_lighter_figure_looks_the_same():
+    ramp = np.zeros((40, 64, 4), np.uint8)
+    ramp[..., 0], ramp[..., 1], ramp[..., 3] = np.arange(0, 256, 4), np.arange(40)[:, None], 255
+    ramp[:10, :, 3] = 0  # transparent, as a figure on a page
+    held = io.BytesIO()
+    Image.fromarray(ramp).save(held, "PNG")
+    lighter = notebooks._lighter(base64.b64encode(held.getvalue()).decode())
+    seen = np.asarray(Image.open(io.BytesIO(base64.b64decode(lighter))).convert("RGB")).astype(int)
+    assert (seen[:10] == 255).all()
+    assert np.abs(seen[10:] - ramp[10:, :, :3]).mean() < 3, "of 256 levels, for 1920 colours in 256"
 
 
 def test_building_again_gives_the_same_bytes(built, copy):
