@@ -156,4 +156,4 @@ def _refuse_taken(port: int) -> None:
         try:
             probe.bind(("127.0.0.1", port))
         except OSError as error:
-            raise LabError(f"port {port} cannot be used ({error.strerror}); choose another or none") from error
+            raise LabError(f"port {port} cannot be used ({error.strerror}); choose another") from error

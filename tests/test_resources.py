@@ -76,17 +76,21 @@ def test_the_wheel_carries_lectures_and_exercises(tmp_path):
     with zipfile.ZipFile(wheel) as archive:
         held = set(archive.namelist())
         archive.extractall(tmp_path / "site")
-    tracked = [path for folder in ("lectures", "exercises") for path in (ROOT / folder).rglob("*") if _travels(path)]
-    assert {f"minigen/_bundle/{path.relative_to(ROOT).as_posix()}" for path in tracked} <= held
+    sources = [path for folder in ("lectures", "exercises") for path in (ROOT / folder).rglob("*") if _travels(path)]
+    assert {f"minigen/_bundle/{path.relative_to(ROOT).as_posix()}" for path in sources} <= held
     assert not [name for name in held if "__pycache__" in name]
 
-    ask = "from minigen import resources as r; print(r.lectures_dir(), r.exercises_dir(), sep='\\n')"
+    # Outside the repository, with that wheel alone, a student gets the lectures and exercises.
     said = subprocess.run(
-        [sys.executable, "-c", ask], cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(tmp_path / "site")},
-        check=True, capture_output=True, text=True,
+        [sys.executable, "-c", "import minigen.lab as lab; print(lab.__file__); print(lab.student_copy('mine'))"],
+        cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(tmp_path / "site")},
+        check=True, capture_output=True, text=True, timeout=120,
     ).stdout.split("\n")
-    bundle = (tmp_path / "site" / "minigen" / "_bundle").resolve()
-    assert said[:2] == [str(bundle / "lectures"), str(bundle / "exercises")]
+    assert said[0] == str(tmp_path / "site" / "minigen" / "lab.py")
+    copied = {p.relative_to(tmp_path / "mine").as_posix() for p in (tmp_path / "mine").rglob("*") if p.is_file()}
+    stubs = {f"exercises/{p.parent.name}/{p.parent.name[3:]}.py" for p in sources if p.name == "solution.py"}
+    assert stubs | {f"lectures/{p.name}" for p in sources if p.suffix == ".ipynb"} <= copied
+    assert stubs and not [name for name in copied if name.endswith(("solution.py", "mutants.py", "checks.py"))]
 
 
 def _travels(path: Path) -> bool:
