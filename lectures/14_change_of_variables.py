@@ -406,7 +406,7 @@ axes.plot(np.array(drift)[:, 0], color=RED, label="reported, from the diagonal o
 axes.plot(np.array(drift)[:, 1], color=BLUE, label="true loss of the same W")
 axes.axhline(best, color=GREY, ls="--", lw=1, label="the best that any linear flow can do")
 axes.set(title="A free Q: the reported loss falls below what is possible", xlabel="gradient step",
-         ylabel="nats (up to a constant)")
+         ylabel="nats (up to a constant)", ylim=(-4, 8))
 axes.legend(frameon=False, fontsize=8)
 plt.show()
 claim("free-q-beats-the-optimum", r"\text{reported loss} < \min_W \text{loss}", source="S2:73",
@@ -487,11 +487,10 @@ with ad.no_grad():
 # %% [markdown]
 # ### Its gradient
 #
-# **Before you run the next cell**: must we differentiate through the iterations? How many would the tape hold?
-#
-# None. At the root, $F(a, s, m) = a + (m - 1)\tanh a - s = 0$. Differentiate *that*: $F_a\,da + F_s\,ds + F_m\,dm = 0$,
-# so $da/ds = 1/F_a$ and $da/dm = -\tanh a / F_a$. It does not matter how the root was found. The other side below
-# differentiates by brute force: it solves again at shifted arguments, with a bisection of its own.
+# Must we differentiate through the iterations, and keep them all on the tape? No. At the root, $F(a, s, m) = a + (m -
+# 1)\tanh a - s = 0$. Differentiate *that*: $F_a\,da + F_s\,ds + F_m\,dm = 0$, so $da/ds = 1/F_a$ and $da/dm = -\tanh a
+# / F_a$. It does not matter how the root was found. The other side below differentiates by brute force: it solves
+# again at shifted arguments, with a bisection of its own.
 
 # %%
 def bisect(s, m):
@@ -627,8 +626,8 @@ axes.legend(frameon=False, fontsize=8)
 plt.show()
 
 # %% [markdown]
-# What do the ridges do to the plane? A grid of noise on its way to the ring, every fourth ridge. Where the lines crowd,
-# density is high.
+# What do the ridges do to the plane? A grid and some points of noise on their way to the ring, every fourth map. Where
+# the lines crowd, density is high; the lines that cross the gap between the arcs carry hardly any points.
 
 # %%
 ridges = ring.flow.flow.flows
@@ -641,10 +640,12 @@ def pushed(layers):
         return z
     return run
 
-fig, panels = plt.subplots(1, 4, figsize=(7.2, 2.2), layout="constrained")
+cloud = np.random.default_rng(6).standard_normal((250, 2))
+fig, panels = plt.subplots(1, 4, figsize=(9.0, 2.7), layout="constrained")
 for axes, count in zip(panels, (0, 4, 8, 13)):
-    show_grid(axes, [pushed(ridges[:count])], f"after {count}" if count else "noise", RED, reach=2.4, step=0.6)
-    axes.set(xlim=(-5, 5), ylim=(-5, 5), xlabel="", ylabel="")
+    show_grid(axes, [pushed(ridges[:count])], f"after {count}" if count else "noise", "0.7", reach=2.4, step=0.6)
+    axes.scatter(*pushed(ridges[:count])(cloud).T, s=2, color=BLUE, zorder=3)
+    axes.set(xlim=(-4, 4), ylim=(-4, 4), xlabel="", ylabel="")
 plt.show()
 
 # %% [markdown]
@@ -688,8 +689,7 @@ plt.show()
 # Sampler and density are two programs: one runs `inverse` with its roots, the other `forward` with its determinants.
 # They must tell of one distribution. How much mass lies in the upper right quadrant, by counting and by quadrature?
 #
-# **Before you run the next cell**: would this test notice a determinant whose sign is wrong in *both* directions? (It
-# would: the sampler does not use determinants.)
+# **Before you run the next cell**: would this test notice a determinant whose sign is wrong in *both* directions?
 
 # %%
 inside = (model.sample(20_000, np.random.default_rng(5)) > 0).all(1)
@@ -698,6 +698,8 @@ claim("sampler-agrees-with-density", r"P(x \in A) \text{ by samples} = \int_A p(
       lhs=inside.mean(), rhs=quadrant, standard_error=inside.std() / np.sqrt(len(inside)))
 
 # %% [markdown]
+# It would: the sampler uses no determinant. A test that only asks whether the two log-determinants cancel would not.
+#
 # The moons are joined by a thin bridge. A continuous map cannot tear the plane: the image of one connected blob of
 # noise is connected. More layers make the bridge thinner, not absent.
 #
