@@ -78,6 +78,12 @@ class Tensor:
         """The same value, cut off from the tape."""
         return wrap(self.data)
 
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        if self.requires_grad:
+            raise TypeError("NumPy cannot take a Tensor that is on the tape: the gradient would stop there. Use the "
+                            "functions of minigen.autodiff, or value(t) where a plain number is meant")
+        return np.array(self.data, dtype=dtype, copy=copy)
+
     def __len__(self) -> int:
         return len(self.data)
 
@@ -154,29 +160,45 @@ class _Guard:
             held[1] -= 1
             if held[1] == 0:
                 del _locks[id(array)]
-                try:
-                    array.flags.writeable = True
-                except ValueError:  # a view whose base another tape still holds
-                    pass
+                _make_writeable(array)
+
+
+def _make_writeable(array: np.ndarray) -> None:
+    """NumPy refuses this to a view of a read-only base, as another tape may still hold one: it is unlocked between."""
+    base = array.base
+    if type(base) is np.ndarray and not base.flags.writeable:
+        base.flags.writeable = True
+        array.flags.writeable = True
+        base.flags.writeable = False
+    else:
+        array.flags.writeable = True
 
 
 def hold(values: list) -> _Guard | None:
     """Make the arrays that a node shares with its user (leaves and constants) read-only for as long as it lives.
 
-    The results of operations are read-only for good; these are given back when the tape lets go of them.
+    Of a view, the array it looks into is held as well. The results of operations are read-only for good; these are
+    given back when the tape lets go of them.
     """
     arrays = None
     for array in values:
-        if type(array) is not np.ndarray:
-            continue
-        if array.flags.writeable:
-            array.flags.writeable = False
-            _locks[id(array)] = [array, 1]
-        elif id(array) in _locks:
-            _locks[id(array)][1] += 1
-        else:
+        if type(array) is not np.ndarray or not _lock(array):
             continue
         if arrays is None:
             arrays = []
         arrays.append(array)
+        if type(array.base) is np.ndarray and _lock(array.base):
+            arrays.append(array.base)
     return None if arrays is None else _Guard(arrays)
+
+
+def _lock(array: np.ndarray) -> bool:
+    """Make an array read-only, or count that one more node holds it; False for one that was read-only by itself."""
+    if array.flags.writeable:
+        array.flags.writeable = False
+        _locks[id(array)] = [array, 1]
+    elif id(array) in _locks:
+        _locks[id(array)][1] += 1
+    else:
+        return False
+    return True

@@ -62,6 +62,13 @@ def _trace(name: str, f: Callable, args: tuple, argnums: int | tuple[int, ...]) 
     return f(*args), leaves(trees), trees
 
 
+def _one_array(name: str, y: Any) -> Tensor:
+    """The result of a function as a Tensor; a constant one depends on nothing."""
+    if isinstance(y, dict | list | tuple):
+        raise TypeError(f"{name}: the function must give one array, it gave a {type(y).__name__}")
+    return y if isinstance(y, Tensor) else wrap(np.asarray(y, float))
+
+
 def _nested(args: Any) -> bool:
     return any(isinstance(x, Tensor) and x.requires_grad for x in leaves(list(args)))
 
@@ -73,10 +80,9 @@ def value_and_grad(f: Callable, argnums: int | tuple[int, ...] = 0) -> Callable:
         with _transform() as inside:
             create = inside or _nested(args)
             y, variables, trees = _trace("grad", f, args, argnums)
-            if np.size(value(y)) != 1:
-                raise TypeError(f"grad: the function must give a scalar, it gave shape {np.shape(value(y))}; "
-                                "use jacobian or vjp")
-            y = y if isinstance(y, Tensor) else wrap(np.asarray(y, float))
+            y = _one_array("grad", y)
+            if y.size != 1:
+                raise TypeError(f"grad: the function must give a scalar, it gave shape {y.shape}; use jacobian or vjp")
             found = pull_back(y, np.ones_like(y.data), variables, create_graph=create, retain=create)
         gradients = rebuild(trees, found)
         return (y if create else y.data[()]), (gradients[0] if isinstance(argnums, int) else tuple(gradients))
@@ -95,7 +101,7 @@ def vjp(f: Callable, *args: Any) -> tuple[Any, Callable]:
     with _transform() as inside:
         create = inside or _nested(args)
         y, variables, trees = _trace("vjp", f, args, tuple(range(len(args))))
-    y = y if isinstance(y, Tensor) else wrap(np.asarray(y, float))
+    y = _one_array("vjp", y)
 
     def pullback(g: Any) -> tuple:
         if np.shape(value(g)) != y.shape:
@@ -115,13 +121,14 @@ def jvp(f: Callable, primals: tuple, tangents: tuple) -> tuple[Any, Any]:
     with _transform() as inside:
         create = inside or _nested(primals) or _nested(tangents)
         y, variables, _ = _trace("jvp", f, tuple(primals), tuple(range(len(primals))))
-        if not isinstance(y, Tensor):
-            return y, np.zeros_like(np.asarray(y, float))
+        y = _one_array("jvp", y)
         u = wrap(np.zeros_like(y.data))
         u.requires_grad = True
         rows = pull_back(y, u, variables, create_graph=True, retain=True)
         directions = leaves(list(tangents))
-        for x, v in zip(variables, directions, strict=True):
+        if len(directions) != len(variables):
+            raise ValueError(f"jvp: {len(directions)} arrays of tangents were given; expected {len(variables)}")
+        for x, v in zip(variables, directions):
             if np.shape(value(v)) != x.shape:
                 raise ValueError(f"jvp: tangent has shape {np.shape(value(v))}; expected {x.shape}")
         along = total(stack([total(row * v) for row, v in zip(rows, directions)]))
@@ -136,7 +143,7 @@ def jacobian(f: Callable, argnums: int | tuple[int, ...] = 0) -> Callable:
     """
 
     def rows(y: Any, variables: list[Tensor], create: bool) -> list:
-        y = y if isinstance(y, Tensor) else wrap(np.asarray(y, float))
+        y = _one_array("jacobian", y)
         basis = np.eye(y.size, dtype=y.dtype).reshape(y.size, *y.shape)
         found = [pull_back(y, wrap(e) if create else e, variables, create_graph=create, retain=True) for e in basis]
         return [reshape(stack(row), (*y.shape, *x.shape)) if found else np.zeros((*y.shape, *x.shape), y.dtype)
@@ -165,6 +172,10 @@ def hvp(f: Callable) -> Callable:
     """(x, v) -> H(x) v without forming H: the gradient of <grad f, v>. x and v are arrays or containers alike."""
 
     def along(x: Any, v: Any) -> Any:
-        return sum(total(g * u) for g, u in zip(leaves(grad(f)(x)), leaves(v), strict=True))
+        slopes, directions = leaves(grad(f)(x)), leaves(v)
+        if [g.shape for g in slopes] != [np.shape(value(u)) for u in directions]:
+            raise ValueError(f"hvp: v has shapes {[np.shape(value(u)) for u in directions]}; expected those of x, "
+                             f"{[g.shape for g in slopes]}")
+        return sum(total(g * u) for g, u in zip(slopes, directions))
 
     return lambda x, v: grad(along)(x, v)
