@@ -27,7 +27,7 @@ def short():
         few = replace(recipes.RECIPES["vae"], score=lambda model, x, rng: [
             model.bound(x[:50], rng), model.log_likelihood(x[:50], rng, 10)])
         patch.setitem(recipes.RECIPES, "vae", few)
-        patch.setattr("minigen.tour.walk.run_ledger", lambda: ledger)
+        patch.setattr("minigen.tour.walk.run_ledger", lambda jobs: ledger)
         yield patch
 
 

@@ -79,11 +79,18 @@ def _ledger(rows: list[Row]) -> str:
 
 
 def _row(row: Row) -> str:
-    id, statement, left, right, error, verdict = row.cells()
-    return (f"<tr><td>{escape(id)}</td><td>{_formula(row.statement)}</td><td>{escape(row.source)}</td>"
+    id, _, left, right, error, verdict = row.cells()
+    return (f"<tr><td>{escape(id)}</td><td>{_told(row)}</td><td>{escape(row.source)}</td>"
             f"<td class='number'>{escape(left)}</td><td class='number'>{escape(right)}</td>"
             f"<td class='number'>{escape(error)}</td>"
             f"<td{'' if row.holds else ' class=fails'}>{escape(verdict)}</td></tr>")
+
+
+def _told(row: Row) -> str:
+    """A claim as a formula; of an erratum both forms, as the errata table words them."""
+    if row.kind != "erratum":
+        return _formula(row.statement)
+    return f"printed: {escape(row.statement)}<br>right: {escape(row.correction)}"
 
 
 def _formula(latex: str) -> str:

@@ -35,7 +35,7 @@ def run(out: Path = Path("report"), *, seed: int = 0) -> int:
             console.print(f"[bold]{name}")
             stops.append(stop(draft / "models", seed))
         console.print("[bold]ledger")
-        ledger = run_ledger()
+        ledger = run_ledger(jobs=2)
         _write(draft, stops, ledger, seed, time.perf_counter() - start)
         draft.chmod(0o755)
         _replace(draft, out)
