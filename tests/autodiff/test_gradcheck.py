@@ -65,7 +65,7 @@ def test_what_a_cotangent_of_ones_cannot_see_is_seen(f):
     ones = np.ones_like(f(X))
     step = np.full_like(X, 1e-5)
     blind, = ad.vjp(f, X)[1](ones)
-    assert np.isclose(np.sum(blind * step), np.sum(f(X + step)) - np.sum(f(X)), atol=1e-12)  # the check with ones passes
+    assert np.isclose(np.sum(blind * step), np.sum(f(X + step)) - np.sum(f(X)), atol=1e-12)  # ones see nothing
     with pytest.raises(ad.GradcheckError, match="order 1, argument 0 of shape .2, 3.: vjp and differences disagree"):
         check(f, X)
 
@@ -134,7 +134,8 @@ def test_with_leave_to_move_the_point_a_kink_is_left_behind():
 
 
 def test_another_direction_may_miss_a_kink_near_by():
-    """The kink is reached by most directions and missed by a few: enough draws find one, and then the rule is judged."""
+    """Most directions reach the kink and a few miss it: enough draws find one, and then the rule is judged."""
+
     def f(x):
         return ad.relu(ad.sum(x) + 2.2e-5)
 
