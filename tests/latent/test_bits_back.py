@@ -17,9 +17,12 @@ def rng():
 @pytest.fixture(scope="module")
 def model():
     model = VAE(12, 2, hidden=(8,), activation="tanh", rng=np.random.default_rng(1))
-    for half, size in ((model.encoder, 0.3), (model.decoder, 1.5)):
-        for parameter in half.parameters():
-            parameter.data[...] *= size
+    for parameter in model.encoder.parameters():
+        parameter.data[...] *= 0.3
+    state = model.state_dict()  # pixels that are mostly known, and a q of half the width of p(z)
+    state["decoder.layers.1.b"] = np.random.default_rng(2).normal(0, 3, 12)
+    state["encoder.layers.1.b"] = np.array([0.3, -0.3, np.log(0.5), np.log(0.5)])
+    model.load_state_dict(state)
     return model
 
 
@@ -77,13 +80,13 @@ def test_images_and_borrowed_bits_come_back(model, rng, initial_bits):
 
 
 def test_the_length_is_the_bound(model, rng):
-    images = model.sample(400, rng)
+    images = model.sample(800, rng)
     coded = encode(model, images, rng)
     ideal = -model.bound(images, rng, 500).value / np.log(2)
     one_draw = np.stack([-model.log_likelihood(images, rng, 1).value for _ in range(30)]) / np.log(2)
     scatter = np.sqrt(one_draw.var(0).sum())
     assert abs(coded.added_bits - ideal.sum()) < 5 * scatter + 0.05 * len(images)
-    assert scatter < 0.02 * ideal.sum()
+    assert scatter < 0.05 * len(images)  # so that 0.3 bits an image would be seen
 
 
 def test_no_images_are_no_bits(model, rng):

@@ -69,6 +69,23 @@ def test_with_the_exact_posterior_bound_and_every_weight_are_the_evidence(rng):
     np.testing.assert_allclose(np.cov(drawn.T), marginal.covariance, atol=0.08)
 
 
+def test_the_loss_is_the_negative_bound_on_average(rng):
+    model = vae(16, 2, hidden=())
+    bound = model.bound(GREY[:1], rng, 20_000)
+    loss = model.loss(np.repeat(GREY[:1], 20_000, axis=0), rng)
+    assert abs(loss.total.item() + bound.mean()) < 7 * bound.mean_standard_error()
+    mu, log_sigma = np.full((20_000, 1), 3.0), np.full((20_000, 1), np.log(0.5))
+    drawn = model.draw(mu, log_sigma, rng)
+    np.testing.assert_allclose((drawn.mean(), drawn.std()), (3.0, 0.5), atol=0.02)
+
+
+def test_nets_are_mirror_images_of_each_other():
+    model = vae(64, 3, hidden=(7, 5), net="conv")
+    assert "MLP(128 -> 7 -> 5 -> 6" in repr(model.encoder) and "MLP(3 -> 5 -> 7 -> 128" in repr(model.decoder)
+    flat = vae(9, 3, hidden=(7, 5))
+    assert "MLP(9 -> 7 -> 5 -> 6" in repr(flat.encoder) and "MLP(3 -> 5 -> 7 -> 9" in repr(flat.decoder)
+
+
 def test_with_another_posterior_the_bound_lies_below_by_its_kl(rng):
     model, marginal = linear_gaussian(rng)
     x = marginal.sample(rng, (20,))
