@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 BLOCK_SECONDS = 0.15
+PAUSE_SECONDS = 0.05  # the threads of a peer spin for a while after its turn; they must be asleep in the next one's
 SETTINGS = {"A": {"OPENBLAS_CORETYPE": "Haswell"}, "B": {}}
 """BLAS settings: A holds NumPy's products to AVX2 on every x86 processor, B leaves the choice to the library."""
 
@@ -89,6 +90,7 @@ def compare(steps: dict[str, str], *, threads: int = 2, rounds: int = 15, settin
         counts = [max(1, int(BLOCK_SECONDS / min(worker.block(3) for _ in range(3)))) for _, worker in awake]
         for _ in range(rounds):
             for (timing, worker), count in zip(awake, counts):
+                time.sleep(PAUSE_SECONDS)
                 timing.seconds.append(worker.block(count))
     finally:
         for _, worker in awake:

@@ -39,7 +39,8 @@ def vae(folder: Path, seed: int) -> Stop:
         "A VAE 784-400-20 with a Bernoulli decoder on 9 000 MNIST digits whose pixels were drawn once, each 1 with its "
         "grey value as probability. Training maximises the ELBO, a lower bound of the log-likelihood; importance "
         "sampling with 500 draws comes closer to it. Both are means over the first 1 000 test digits.",
-        784, recipes.scores(recipes.Run("vae", "mnist-small", seed), model, prepared, seed), "MNIST, fixed stochastic binarisation",
+        784, recipes.scores(recipes.Run("vae", "mnist-small", seed), model, prepared, seed),
+        "MNIST, fixed stochastic binarisation",
         [(_loss_curves(history, "VAE: negative ELBO while training"), "The bound on training and on held-out digits."),
          (plots.pairs(some.reshape(-1, *side), model.reconstruct(some).reshape(-1, *side),
                       "Test digits and their reconstructions", ("digit", "decoded")),
