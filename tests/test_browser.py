@@ -7,7 +7,7 @@ import pytest
 
 from minigen import resources
 
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright (extra `browser`) is not installed")
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright (extra `dev`) is not installed")
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 pytestmark = [
     pytest.mark.browser,
