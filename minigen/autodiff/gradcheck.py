@@ -70,12 +70,12 @@ def gradcheck(f: Callable, *args: Any, rng: np.random.Generator, order: int = 2,
         return _flat(vjp(of_points, *xs)[1](g))
 
     title = f"gradcheck of {getattr(f, '__name__', type(f).__name__)}, order"
-    worst = _check(f"{title} 1", of_points, names, points, rng, tolerance, move, tries)
-    if order == 2:
-        with no_grad():
+    with no_grad():  # the transforms below record what they need; parameters that f captures are constants
+        worst = _check(f"{title} 1", of_points, names, points, rng, tolerance, move, tries)
+        if order == 2:
             g = _draw(rng, of_points(*points).shape)
-        worst = max(worst, _check(f"{title} 2", of_points_and_cotangent, [*names, "the cotangent"], [*points, g],
-                                  rng, tolerance, move, tries))
+            worst = max(worst, _check(f"{title} 2", of_points_and_cotangent, [*names, "the cotangent"], [*points, g],
+                                      rng, tolerance, move, tries))
     return worst
 
 
@@ -98,8 +98,7 @@ def _compare(title: str, f: Callable, names: list[str], points: list[np.ndarray]
     y, pullback = vjp(f, *points)
     g = _draw(rng, y.shape)
     gradients = pullback(g)
-    with no_grad():
-        again = value(f(*map(wrap, points)))
+    again = value(f(*map(wrap, points)))
     if not np.allclose(again, y, tolerance.relative, tolerance.floor, equal_nan=True):
         raise GradcheckError(f"{title}: recorded and not recorded, f gives two values at one point; it must not draw "
                              "random numbers")
@@ -132,8 +131,7 @@ def _differences(title: str, name: str, f: Callable, points: list[np.ndarray], i
 
     def change(h: float) -> float:
         moved = points[i] + h * v
-        with no_grad():
-            at = value(f(*(wrap(moved if j == i else p) for j, p in enumerate(points))))
+        at = value(f(*(wrap(moved if j == i else p) for j, p in enumerate(points))))
         _must_be_finite(title, "f", [at])
         return np.sum(g * (at - y)) / h
 

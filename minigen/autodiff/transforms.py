@@ -1,7 +1,8 @@
 """Functional transforms: each is a line or two over the reverse pass.
 
 Arguments are arrays, numbers or nested dicts, lists and tuples of them. A transform of plain arrays answers plain
-arrays; inside another transform, or on Tensors that require a gradient, it answers Tensors, so they compose.
+arrays; inside another transform, or where the function is given or captures a Tensor that requires a gradient, it
+answers Tensors, so that transforms compose and a gradient in a loss reaches the parameters. Under `no_grad`: arrays.
 """
 
 from __future__ import annotations
@@ -12,23 +13,33 @@ from typing import Any
 
 import numpy as np
 
-from .backward import pull_back
+from .backward import pull_back, reachable
 from .containers import leaves, rebuild, tree_map
 from .reductions import sum as total
+from .rules import RULES
 from .shapes import identity, reshape, stack
-from .tensor import Tensor, recording, value, wrap
+from .tensor import Node, Tensor, is_recording, recording, value, wrap
 
 _running = 0
 
 
 @contextmanager
-def _transform() -> Iterator[bool]:
-    """Record inside; yields whether an enclosing transform may ask for the gradient of what comes out."""
+def _transform() -> Iterator[Callable[..., bool]]:
+    """Record inside; yields the question whether anybody may ask for the gradient of what comes out.
+
+    An enclosing transform may, or whoever put a Tensor that f was given or captures on a tape; nobody under no_grad.
+    """
     global _running
+    outside = is_recording()
     _running += 1
+    inside = _running > 1
+
+    def is_asked_for(y: Tensor) -> bool:
+        return outside and (inside or y.requires_grad and len(reachable(y)[1]) > 0)
+
     try:
         with recording(True):
-            yield _running > 1
+            yield is_asked_for
     finally:
         _running -= 1
 
@@ -44,9 +55,13 @@ def _variable(x: Any, name: str) -> Tensor:
         array = array.astype(np.float64)
     if array.dtype not in (np.float32, np.float64):
         raise TypeError(f"{name}: differentiated arguments must be float32 or float64, got {array.dtype}")
-    leaf = wrap(array.view())
-    leaf.requires_grad = True
-    return leaf
+    return _vertex(array)
+
+
+def _vertex(array: np.ndarray) -> Tensor:
+    """A place on the tape that depends on nothing: unlike a leaf, nobody outside can ask for its gradient."""
+    y = array.view()
+    return wrap(y, Node(RULES["identity"], (array,), [array], [False], {}, y))
 
 
 def _trace(name: str, f: Callable, args: tuple, argnums: int | tuple[int, ...]) -> tuple[Any, list[Tensor], list]:
@@ -69,18 +84,14 @@ def _one_array(name: str, y: Any) -> Tensor:
     return y if isinstance(y, Tensor) else wrap(np.asarray(y, float))
 
 
-def _nested(args: Any) -> bool:
-    return any(isinstance(x, Tensor) and x.requires_grad for x in leaves(list(args)))
-
-
 def value_and_grad(f: Callable, argnums: int | tuple[int, ...] = 0) -> Callable:
     """x -> (f(x), df/dx) of a scalar function; raises TypeError where f is not scalar."""
 
     def value_and_gradient(*args: Any) -> tuple[Any, Any]:
-        with _transform() as inside:
-            create = inside or _nested(args)
+        with _transform() as is_asked_for:
             y, variables, trees = _trace("grad", f, args, argnums)
             y = _one_array("grad", y)
+            create = is_asked_for(y)
             if y.size != 1:
                 raise TypeError(f"grad: the function must give a scalar, it gave shape {y.shape}; use jacobian or vjp")
             found = pull_back(y, np.ones_like(y.data), variables, create_graph=create, retain=create)
@@ -98,19 +109,18 @@ def grad(f: Callable, argnums: int | tuple[int, ...] = 0) -> Callable:
 
 def vjp(f: Callable, *args: Any) -> tuple[Any, Callable]:
     """(f(x), g -> g' J): the pullback gives one cotangent per argument and may be called many times."""
-    with _transform() as inside:
-        create = inside or _nested(args)
+    with _transform() as is_asked_for:
         y, variables, trees = _trace("vjp", f, args, tuple(range(len(args))))
-    y = _one_array("vjp", y)
+        y = _one_array("vjp", y)
+        create = is_asked_for(y)
 
     def pullback(g: Any) -> tuple:
         if np.shape(value(g)) != y.shape:
             raise ValueError(f"vjp: cotangent has shape {np.shape(value(g))}; expected {y.shape}")
-        with _transform() as inside_now:
-            graph = create or inside_now or _nested((g,))
-            g = g if isinstance(g, Tensor) else np.asarray(g, y.dtype)
-            found = pull_back(y, wrap(g) if graph and not isinstance(g, Tensor) else g, variables,
-                              create_graph=graph, retain=True)
+        with _transform() as is_asked_for:
+            g = g if isinstance(g, Tensor) else wrap(np.asarray(g, y.dtype))
+            graph = is_asked_for(g) or is_asked_for(y)
+            found = pull_back(y, g, variables, create_graph=graph, retain=True)
         return tuple(rebuild(trees, found))
 
     return (y if create else y.data), pullback
@@ -118,12 +128,10 @@ def vjp(f: Callable, *args: Any) -> tuple[Any, Callable]:
 
 def jvp(f: Callable, primals: tuple, tangents: tuple) -> tuple[Any, Any]:
     """(f(x), J v). The pullback u -> u'J is linear, so its own pullback at any u sends v to J v."""
-    with _transform() as inside:
-        create = inside or _nested(primals) or _nested(tangents)
+    with _transform() as is_asked_for:
         y, variables, _ = _trace("jvp", f, tuple(primals), tuple(range(len(primals))))
         y = _one_array("jvp", y)
-        u = wrap(np.zeros_like(y.data))
-        u.requires_grad = True
+        u = _vertex(np.zeros_like(y.data))
         rows = pull_back(y, u, variables, create_graph=True, retain=True)
         directions = leaves(list(tangents))
         if len(directions) != len(variables):
@@ -132,6 +140,7 @@ def jvp(f: Callable, primals: tuple, tangents: tuple) -> tuple[Any, Any]:
             if np.shape(value(v)) != x.shape:
                 raise ValueError(f"jvp: tangent has shape {np.shape(value(v))}; expected {x.shape}")
         along = total(stack([total(row * v) for row, v in zip(rows, directions)]))
+        create = is_asked_for(y) or is_asked_for(along)
         out, = pull_back(along, np.ones((), along.dtype), [u], create_graph=create, retain=create)
     return (y if create else y.data), out
 
@@ -142,20 +151,19 @@ def jacobian(f: Callable, argnums: int | tuple[int, ...] = 0) -> Callable:
     Containers give containers: first that of f(x), in the place of each of its arrays that of x.
     """
 
-    def rows(y: Any, variables: list[Tensor], create: bool) -> list:
-        y = _one_array("jacobian", y)
+    def rows(y: Tensor, variables: list[Tensor], create: bool) -> list:
         basis = np.eye(y.size, dtype=y.dtype).reshape(y.size, *y.shape)
         found = [pull_back(y, wrap(e) if create else e, variables, create_graph=create, retain=True) for e in basis]
         return [reshape(stack(row), (*y.shape, *x.shape)) if found else np.zeros((*y.shape, *x.shape), y.dtype)
                 for x, row in zip(variables, zip(*found) if found else variables)]
 
     def jacobian_at(*args: Any) -> Any:
-        with _transform() as inside:
-            create = inside or _nested(args)
+        with _transform() as is_asked_for:
             y, variables, trees = _trace("jacobian", f, args, argnums)
 
             def of_part(part: Any) -> Any:
-                blocks = rebuild(trees, rows(part, variables, create))
+                part = _one_array("jacobian", part)
+                blocks = rebuild(trees, rows(part, variables, is_asked_for(part)))
                 return blocks[0] if isinstance(argnums, int) else tuple(blocks)
 
             return tree_map(of_part, y)
