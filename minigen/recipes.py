@@ -191,9 +191,10 @@ def scores(run: Run, module: Module, prepared: Prepared, seed: int = 0) -> list[
 def evaluate(folder: Path, *, seed: int = 0) -> None:
     """Print the likelihoods of a trained folder on its test data, in nats and bits/dim."""
     run, module, prepared = open_run(folder)
-    print(f"{find(run.recipe).what}; {run.data}, {len(prepared.test)} test data of {prepared.test.shape[1]} dimensions")
+    print(f"{find(run.recipe).what}; {run.data}, {prepared.test.shape[1]} dimensions")
     for likelihood in scores(run, module, prepared, seed):
-        print(f"  {likelihood}\n  {likelihood.bits_per_dimension(prepared.test.shape[1])}")
+        print(f"  mean over {len(likelihood)} test data: {likelihood}")
+        print(f"    {likelihood.bits_per_dimension(prepared.test.shape[1])}")
 
 
 def sample(folder: Path, *, n: int, out: Path, seed: int = 0) -> None:
