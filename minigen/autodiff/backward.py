@@ -105,7 +105,8 @@ def reverse(root: Tensor, g: Any, nodes: list[Node], targets: set[Vertex], usefu
     """Send `g` from `root` to `targets` through the `useful` vertices (None: all); the cotangents that arrive."""
     cotangents: dict[Vertex, Any] = {vertex(root): g}
     owned: set[Vertex] = set()  # sums made here may be added to in place, what a rule returned may be shared
-    with np.errstate(divide="ignore", invalid="ignore"):  # a shielded branch may divide by zero before it is masked
+    # a shielded branch may divide by zero or overflow before it is masked; what is not shielded arrives as inf or nan
+    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
         for node in nodes:
             if node in targets or node not in cotangents:
                 continue

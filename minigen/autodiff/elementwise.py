@@ -6,6 +6,7 @@ Choices at a kink: |x|, relu, leaky_relu, elu and sign take the derivative 0 (ab
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,8 @@ from .tensor import value
 
 def shielded(g: Any, cotangent: Any) -> Any:
     """The cotangent, but 0 where g is 0: a branch that `where` cut off must not answer 0 * inf = nan."""
-    if np.isfinite(np.add.reduce(value(cotangent), axis=None)):
+    numbers = value(cotangent).ravel(order="K")
+    if isfinite(numbers.dot(numbers)):  # one fast pass; squares that overflow only cost the slow one
         return cotangent
     return where(value(g) == 0, 0.0, cotangent)
 
@@ -29,8 +31,8 @@ add = primitive("add", np.add, lambda g, y, a, b: g,
                                lambda g, y, a, b: g)
 subtract = primitive("subtract", np.subtract, lambda g, y, a, b: g,
                                               lambda g, y, a, b: -g)
-multiply = primitive("multiply", np.multiply, lambda g, y, a, b: g * b,
-                                              lambda g, y, a, b: g * a)
+multiply = primitive("multiply", np.multiply, lambda g, y, a, b: shielded(g, g * b),
+                                              lambda g, y, a, b: shielded(g, g * a))
 divide = primitive("divide", np.divide, lambda g, y, a, b: shielded(g, g / b),
                                         lambda g, y, a, b: shielded(g, -g * y / b))
 negative = primitive("negative", np.negative, lambda g, y, x: -g)
@@ -66,8 +68,8 @@ expm1 = primitive("expm1", np.expm1, lambda g, y, x: shielded(g, g * (y + 1)))
 sin = primitive("sin", np.sin, lambda g, y, x: g * cos(x))
 cos = primitive("cos", np.cos, lambda g, y, x: -g * sin(x))
 arctan = primitive("arctan", np.arctan, lambda g, y, x: g / (1 + x * x))
-sinh = primitive("sinh", np.sinh, lambda g, y, x: g * cosh(x))
-cosh = primitive("cosh", np.cosh, lambda g, y, x: g * sinh(x))
+sinh = primitive("sinh", np.sinh, lambda g, y, x: shielded(g, g * cosh(x)))
+cosh = primitive("cosh", np.cosh, lambda g, y, x: shielded(g, g * sinh(x)))
 tanh = primitive("tanh", np.tanh, lambda g, y, x: g * (1 - y * y))
 
 
