@@ -55,8 +55,9 @@ def dot(t: Tensor, **names: Tensor) -> str:
             vertices.append(f'  {ids[key]} [label="{text}", shape={shape}];')
         return ids[key]
 
+    nodes, _ = reachable(t)
     identify(t)
-    for node in reachable(t)[0]:
+    for node in nodes:
         arrows += [f"  {identify(x)} -> {identify(node)};" for x in _inputs(node)]
     return "\n".join(["digraph tape {", "  rankdir=BT;", *vertices, *arrows, "}"])
 
