@@ -60,8 +60,7 @@ def _variable(x: Any, name: str) -> Tensor:
 
 def _vertex(array: np.ndarray) -> Tensor:
     """A place on the tape that depends on nothing: unlike a leaf, nobody outside can ask for its gradient."""
-    y = array.view()
-    return wrap(y, Node(RULES["identity"], (array,), [array], [False], {}, y))
+    return wrap(array, Node(RULES["identity"], (array,), [array], [False], {}, array))
 
 
 def _trace(name: str, f: Callable, args: tuple, argnums: int | tuple[int, ...]) -> tuple[Any, list[Tensor], list]:

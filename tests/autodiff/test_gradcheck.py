@@ -39,12 +39,28 @@ def test_the_same_seed_gives_the_same_answer_and_another_another():
 
 
 def test_float32_arguments_are_checked_in_float64():
-    assert check(lambda x: ad.sum(ad.sin(x)), X.astype(np.float32)) < 1e-8
+    seen = set()
+
+    def f(x):
+        seen.add(ad.value(x).dtype)
+        return ad.sum(ad.sin(x))
+
+    check(f, X.astype(np.float32))
+    assert seen == {np.dtype(np.float64)}
 
 
-@pytest.mark.parametrize("size", [1e-6, 1.0, 1e6])
+@pytest.mark.parametrize("size", [1e-3, 1.0, 1e6])
 def test_the_step_follows_the_size_of_x(size):
-    assert check(lambda x: ad.sum((x / size) ** 2), size * X) < 1e-6
+    """With a step of 1e-5 at 1e6, rounding would drown an error of 1e-5."""
+    assert check(ad.square, size * X) < 1e-6
+    with pytest.raises(ad.GradcheckError, match="order 1"):
+        check(with_gradient(np.square, lambda g, y, x: g * 2 * x * 1.00001), size * X)
+
+
+def test_parameters_that_f_captures_are_constants():
+    W = ad.Tensor(X, requires_grad=True)
+    assert check(lambda x: ad.sum(W * x ** 3), X) < 1e-6
+    assert W.grad is None and W.data.flags.writeable
 
 
 def test_no_numbers_at_all_are_right():

@@ -55,6 +55,9 @@ def test_each_leaf_owns_its_gradient():
     (x + y).backward(cotangent)
     x.grad += 1
     assert np.array_equal(y.grad, [1, 1, 1]) and np.array_equal(cotangent, [1, 1, 1])
+    ad.sum((x + y) * 2).backward()  # the rule of add answers the same array twice
+    x.grad += 1
+    assert np.array_equal(y.grad, [2, 2, 2])
     z = leaf(np.ones((2, 3)))
     ad.sum(z).backward()
     z.grad[0, 0] = 5  # the rule of sum answers a broadcast view

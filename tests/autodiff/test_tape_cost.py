@@ -127,9 +127,9 @@ def test_a_cotangent_flows_only_to_what_was_asked_for():
     x, w = leaf(), leaf()
 
     def loss(w):
-        return ad.sum(ad.rules.apply(rule, (x,), {}) * w)
+        return ad.sum(ad.rules.apply(rule, (ad.exp(x),), {}) * w)
 
     ad.grad(loss)(X)
     assert calls == []
-    ad.sum(ad.rules.apply(rule, (x,), {}) * w).backward()
+    ad.sum(ad.rules.apply(rule, (ad.exp(x),), {}) * w).backward()
     assert calls == [1]

@@ -170,6 +170,7 @@ def test_derivatives_of_every_order():
 def test_perturbations_are_not_confused():
     """d/dx [x d/dy (x + y)] = 1; an engine that confuses the two levels answers 2."""
     assert ad.grad(lambda x: x * ad.grad(lambda y: x + y)(2.0))(1.0) == 1
+    assert ad.grad(lambda x: x * ad.grad(lambda y: x + y)(x))(1.0) == 1
     assert ad.grad(lambda x: x * ad.jvp(lambda y: x * y, (2.0,), (1.0,))[1])(3.0) == 6
     assert ad.grad(lambda x: ad.vjp(lambda y: x * x * y, 2.0)[1](x)[0])(3.0) == 27
 
@@ -227,6 +228,14 @@ def test_parameters_that_a_function_captures_are_reached(transform):
     w = ad.Tensor(V, requires_grad=True)
     ad.sum(transform(w) ** 2).backward()
     assert np.allclose(w.grad, ad.grad(lambda w: ad.sum(transform(w) ** 2))(V), rtol=1e-13) and w.grad.any()
+
+
+def test_directions_and_cotangents_on_the_tape_are_reached():
+    v, g = ad.Tensor(V, requires_grad=True), ad.Tensor(V, requires_grad=True)
+    ad.sum(ad.jvp(cubes, (X,), (v,))[1]).backward()
+    ad.sum(ad.vjp(cubes, X)[1](g)[0]).backward()
+    J = ad.jacobian(cubes)(X)
+    assert np.allclose(v.grad, J.sum(0), rtol=1e-14) and np.allclose(g.grad, J.sum(1), rtol=1e-14)
 
 
 @pytest.mark.parametrize("transform", CAPTURED.values(), ids=CAPTURED)
