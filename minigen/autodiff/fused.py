@@ -71,7 +71,7 @@ UNFUSED = {"gelu": gelu, "silu": silu}  # their slope cannot be told from y alon
 
 
 def _linear(x: np.ndarray, W: np.ndarray, b: np.ndarray | None, activation: str | None) -> np.ndarray:
-    y = np.matmul(x, W)
+    y = np.dot(x, W)
     if b is not None and y.ndim == 2 and (kernel := _fast(f"bias_{activation}", y, b)):
         kernel(y, b)
         return y
@@ -84,16 +84,29 @@ def _linear(x: np.ndarray, W: np.ndarray, b: np.ndarray | None, activation: str 
 
 def _linear_joint(g: Any, y: Any, wanted: list[bool], x: Any, W: Any, b: Any, activation: str | None) -> list:
     """d = g * f'(z):  dx gets d W',  dW gets x' d,  db gets the column sums of d"""
-    if y.ndim == 2 and (kernel := _fast(f"{activation}_cotangent", g, y)):
-        d, db = np.empty_like(y), np.empty_like(y[0])
-        kernel(g, y, d, db)
-        return [d @ W.T if wanted[0] else None, _outer(x, d) if wanted[1] else None, db, None]
+    if type(g) is np.ndarray and y.ndim == 2:
+        return _linear_joint_of_arrays(g, y, wanted, x, W, activation)
     d = g if activation is None else g * ACTIVATIONS[activation].slope(y)
     flat = reshape(d, (-1, d.shape[-1])) if d.ndim != 2 else d
     dx = d @ transpose(W) if wanted[0] else None
     dW = _outer(reshape(x, (-1, x.shape[-1])), flat) if wanted[1] else None
     db = total(flat, axis=0) if wanted[2] else None
     return [dx, dW, db, None]
+
+
+def _linear_joint_of_arrays(g: np.ndarray, y: np.ndarray, wanted: list[bool], x: np.ndarray, W: np.ndarray,
+                            activation: str | None) -> list:
+    """The same on plain matrices, by a kernel where one suits"""
+    if activation is None:
+        d, db = g, np.add.reduce(g, axis=0)
+    elif kernel := _fast(f"{activation}_cotangent", g, y):
+        d, db = np.empty(y.shape, y.dtype), np.empty(y.shape[1], y.dtype)
+        kernel(g, y, d, db)
+    else:
+        d = g * ACTIVATIONS[activation].slope(y)
+        db = np.add.reduce(d, axis=0)
+    return [np.dot(d, W.T) if wanted[0] else None, np.dot(x.T, d) if wanted[1] else None,
+            db if wanted[2] else None, None]
 
 
 def _outer(x: Any, d: Any) -> Any:

@@ -63,17 +63,10 @@ def primitive(name: str, forward: Callable, *vjps: Callable | None, joint: Calla
 
 def apply(rule: Rule, args: tuple, kwargs: dict) -> Any:
     """Compute the value and, where an argument requires a gradient, record the node."""
-    values, wanted, lifted = [], [], False
-    for arg in args:
-        if type(arg) is Tensor:
-            values.append(arg.data)
-            wanted.append(arg.requires_grad)
-            lifted = True
-        else:
-            values.append(arg)
-            wanted.append(False)
+    values = [arg.data if type(arg) is Tensor else arg for arg in args]
     y = rule.forward(*values, **kwargs)
-    if not lifted:
+    wanted = [arg.requires_grad if type(arg) is Tensor else None for arg in args]
+    if True not in wanted and False not in wanted:  # no argument is a Tensor
         return y
     if type(y) is not np.ndarray:
         y = np.asarray(y)

@@ -31,7 +31,7 @@ class Node:
         self.rule, self.args, self.values, self.wanted = rule, args, values, wanted
         self.kwargs, self.y = kwargs, y
         self.tick = next(_ticks)
-        self.guard = hold(values)
+        self.guard = hold(args, values)
         y.flags.writeable = False
 
     def free(self) -> None:
@@ -174,31 +174,22 @@ def _make_writeable(array: np.ndarray) -> None:
         array.flags.writeable = True
 
 
-def hold(values: list) -> _Guard | None:
+def hold(args: tuple, values: list) -> _Guard | None:
     """Make the arrays that a node shares with its user (leaves and constants) read-only for as long as it lives.
 
-    Of a view, the array it looks into is held as well. The results of operations are read-only for good; these are
-    given back when the tape lets go of them.
+    Of a constant that is a view, the array it looks into is held as well; a leaf has its own. The results of
+    operations are read-only for good; these are given back when the tape lets go of them.
     """
-    arrays = None
-    for array in values:
-        if type(array) is not np.ndarray or not _lock(array):
-            continue
-        if arrays is None:
-            arrays = []
-        arrays.append(array)
-        if type(array.base) is np.ndarray and _lock(array.base):
-            arrays.append(array.base)
-    return None if arrays is None else _Guard(arrays)
-
-
-def _lock(array: np.ndarray) -> bool:
-    """Make an array read-only, or count that one more node holds it; False for one that was read-only by itself."""
-    if array.flags.writeable:
-        array.flags.writeable = False
-        _locks[id(array)] = [array, 1]
-    elif id(array) in _locks:
-        _locks[id(array)][1] += 1
-    else:
-        return False
-    return True
+    arrays = []
+    for arg, array in zip(args, values):
+        while type(array) is np.ndarray:
+            if array.flags.writeable:
+                array.flags.writeable = False
+                _locks[id(array)] = [array, 1]
+            elif (held := _locks.get(id(array))) is not None:  # one more node holds it
+                held[1] += 1
+            else:  # read-only by itself
+                break
+            arrays.append(array)
+            array = array.base if arg is array else None
+    return _Guard(arrays) if arrays else None

@@ -30,3 +30,15 @@ def test_without_compilation_nothing_changes(monkeypatch):
     monkeypatch.setattr(numba.config, "DISABLE_JIT", 1)
     nn.use_kernels()
     assert table == {}
+
+
+@pytest.mark.parametrize("activation", [None, "tanh", "elu"])
+def test_a_layer_without_bias_has_its_gradients_under_kernels(monkeypatch, rng, activation):
+    monkeypatch.setattr("minigen.autodiff.fused.FAST", {})
+    layer = nn.Linear(5, 4, rng=rng, bias=False, activation=activation)
+    x = rng.normal(size=(7, 5)).astype(np.float32)
+    (layer(x) ** 2).sum().backward()
+    slow = layer.W.grad
+    nn.use_kernels()
+    (layer(x) ** 2).sum().backward()
+    np.testing.assert_allclose(layer.W.grad, slow, rtol=1e-5, atol=1e-5)
