@@ -50,7 +50,9 @@ def pull_back(root: Tensor, cotangent: Any, targets: list[Tensor], *, create_gra
     if root.requires_grad:
         nodes, _ = reachable(root)
         with recording(create_graph):
-            g = cotangent if create_graph else value(cotangent)
+            g = value(cotangent)
+            if create_graph:  # rules may tell the two kinds of pass apart by the type of g
+                g = cotangent if isinstance(cotangent, Tensor) else wrap(g)
             useful = leads_to(set(wanted), nodes)
             found = reverse(root, g, nodes, set(wanted), useful, free=not retain, create_graph=create_graph)
     zeros = (lambda t: wrap(np.zeros_like(t.data))) if create_graph else (lambda t: np.zeros_like(t.data))

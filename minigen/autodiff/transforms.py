@@ -152,7 +152,7 @@ def jacobian(f: Callable, argnums: int | tuple[int, ...] = 0) -> Callable:
 
     def rows(y: Tensor, variables: list[Tensor], create: bool) -> list:
         basis = np.eye(y.size, dtype=y.dtype).reshape(y.size, *y.shape)
-        found = [pull_back(y, wrap(e) if create else e, variables, create_graph=create, retain=True) for e in basis]
+        found = [pull_back(y, e, variables, create_graph=create, retain=True) for e in basis]
         return [reshape(stack(row), (*y.shape, *x.shape)) if found else np.zeros((*y.shape, *x.shape), y.dtype)
                 for x, row in zip(variables, zip(*found) if found else variables)]
 
