@@ -33,6 +33,11 @@ def step(name, f, arity=1, takes=lambda *values: True):
     STEPS[name] = Step(f, arity, takes)
 
 
+def square(x):
+    """One 3 x 3 matrix: what does not depend on the shape is tried on one shape, for the sake of jax's compiler."""
+    return x.shape == (3, 3)
+
+
 def smooth(x):
     """Away from 0, where abs and its like have their kink."""
     return np.abs(x).min() > 1e-3
@@ -63,11 +68,6 @@ def invertible(x):
     return matrix(x) and np.linalg.cond(x).max() < 30
 
 
-def square(x):
-    """One 3 x 3 matrix."""
-    return x.shape == (3, 3)
-
-
 def image(o, x):
     """A 3 x 3 matrix as a batch of one image with one channel."""
     return o.reshape(x, (1, 1, 3, 3))
@@ -75,14 +75,14 @@ def image(o, x):
 
 for name in ("negative", "square", "exp", "expm1", "sin", "cos", "arctan", "sinh", "cosh", "tanh", "sigmoid",
              "softplus", "silu", "gelu", "erf", "erfc"):
-    step(name, lambda o, x, name=name: getattr(o, name)(x))
+    step(name, lambda o, x, name=name: getattr(o, name)(x), takes=square)
 for name in ("abs", "sign", "relu", "leaky_relu", "elu"):
-    step(name, lambda o, x, name=name: getattr(o, name)(x), takes=smooth)
+    step(name, lambda o, x, name=name: getattr(o, name)(x), takes=lambda x: square(x) and smooth(x))
 for name in ("log", "log1p", "sqrt", "lgamma", "digamma"):
-    step(name, lambda o, x, name=name: getattr(o, name)(x), takes=positive)
-step("polygamma", lambda o, x: o.polygamma(2, x), takes=positive)
-step("cube", lambda o, x: o.power(x, 3))
-step("clip", lambda o, x: o.clip(x, -0.5, 0.7), takes=lambda x: smooth(x + 0.5) and smooth(x - 0.7))
+    step(name, lambda o, x, name=name: getattr(o, name)(x), takes=lambda x: square(x) and positive(x))
+step("polygamma", lambda o, x: o.polygamma(2, x), takes=lambda x: square(x) and positive(x))
+step("cube", lambda o, x: o.power(x, 3), takes=square)
+step("clip", lambda o, x: o.clip(x, -0.5, 0.7), takes=lambda x: square(x) and smooth(x + 0.5) and smooth(x - 0.7))
 for name in ("add", "subtract", "multiply"):
     step(name, lambda o, x, y, name=name: getattr(o, name)(x, y), 2)
 step("divide", lambda o, x, y: o.divide(x, y), 2, lambda x, y: np.abs(y).min() > 0.3)
