@@ -117,11 +117,11 @@ def data_fetch(name: Annotated[str, typer.Argument(help="The data set.")] = "mni
 
 
 @data_app.command("path")
-def data_path(name: Annotated[str, typer.Argument(help="The data set.")]) -> None:
-    """Where a data set lies."""
+def data_path(name: Annotated[str | None, typer.Argument(help="The data set; the cache where none.")] = None) -> None:
+    """Where a data set lies, or the folder that fetched data go to."""
     from minigen import data
 
-    print(data.path(name))
+    print(data.cache_folder() if name is None else data.path(name))
 
 
 @exercise_app.command("list")

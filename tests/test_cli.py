@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from minigen import cli
+from minigen import cli, data
 
 TRAIN = ["train", "flow-2d", "--data", "rings", "--epochs", "2"]
 
@@ -106,6 +106,8 @@ def test_data_list_and_path(minigen):
     assert code == 0 and "CC BY" in out and "mnist-small" in out
     code, out, _ = minigen("data", "path", "digits")
     assert code == 0 and "bundled" in out
+    code, out, _ = minigen("data", "path")
+    assert code == 0 and out.strip() == str(data.cache_folder())
 
 
 def test_an_exercise_from_start_to_verdict(minigen, tmp_path):
