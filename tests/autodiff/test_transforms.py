@@ -257,6 +257,15 @@ def test_no_grad_inside_a_transform_makes_a_constant():
     assert ad.grad(f)(2.0) == 12
 
 
+def test_a_rule_may_answer_a_plain_array_where_nothing_depends_on_anything():
+    rounded = ad.rules.Rule("rounded", np.round, (lambda g, y, x: np.zeros(x.shape),))
+
+    def f(x):
+        return ad.sum(x ** 2) + sum(ad.sum(ad.rules.apply(rounded, (x,), {})) for _ in range(2))
+
+    assert np.array_equal(ad.grad(f)(X), 2 * X) and np.array_equal(ad.hessian(f)(X), 2 * np.eye(3))
+
+
 # ---- errors
 
 
