@@ -17,6 +17,11 @@ app.add_typer(data_app, name="data")
 app.add_typer(exercise_app, name="exercise")
 app.add_typer(notebooks_app, name="notebooks")
 
+
+class _Interrupted(Exception):
+    """Ctrl-C with a word on how to go on; Typer would end the program without it."""
+
+
 Json = Annotated[Path | None, typer.Option("--json", help="Also write the result to this file.")]
 Seed = Annotated[int, typer.Option(help="Seed of every random number.")]
 
@@ -26,7 +31,11 @@ def tour(out: Annotated[Path, typer.Option(help="Folder of the report.")] = Path
     """Train a VAE, a flow and an RBM on bundled digits, execute the lectures, write report.html."""
     from minigen.tour import run
 
-    raise typer.Exit(run(out, seed=seed))
+    try:
+        code = run(out, seed=seed)
+    except KeyboardInterrupt:
+        raise _Interrupted("interrupted; a report that was there before is as it was") from None
+    raise typer.Exit(code)
 
 
 @app.command()
@@ -48,7 +57,11 @@ def train(model: Annotated[str, typer.Argument(help="A model, as vae; an unknown
     """Train a model; Ctrl-C keeps a checkpoint from which --resume goes on."""
     from minigen import recipes
 
-    recipes.train(model, out=out, data=data, epochs=epochs, resume=resume, seed=seed)
+    try:
+        recipes.train(model, out=out, data=data, epochs=epochs, resume=resume, seed=seed)
+    except KeyboardInterrupt as stop:
+        told = f"{stop} (on the command line: --resume)" if str(stop) else "interrupted before anything was trained"
+        raise _Interrupted(told) from None
 
 
 @app.command()
@@ -211,6 +224,6 @@ def main() -> None:
         sys.stdout.flush()
         print(f"minigen: {error}", file=sys.stderr)
         raise SystemExit(2) from None
-    except KeyboardInterrupt as stop:
-        print(f"minigen: {stop or 'interrupted'}", file=sys.stderr)
+    except _Interrupted as stop:
+        print(f"minigen: {stop}", file=sys.stderr)
         raise SystemExit(130) from None

@@ -1,8 +1,10 @@
 """The command line: what each command prints, how it ends, and that a mistake costs one line and nothing else."""
 
 import json
+import signal
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -99,6 +101,20 @@ def test_a_damaged_checkpoint_is_named(minigen, trained):
     file.write_bytes(file.read_bytes()[:-200])
     code, _, err = minigen("evaluate", trained)
     assert code == 2 and "checkpoint.npz" in err and err.count("\n") == 1
+
+
+def test_ctrl_c_says_how_to_go_on_and_keeps_the_checkpoint(minigen, tmp_path):
+    out = tmp_path / "run"
+    words = [sys.executable, "-c", "from minigen import cli; cli.main()", *TRAIN[:-1], "5000", "--out", str(out)]
+    child = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    while not (out / "checkpoint.npz").exists():
+        assert child.poll() is None, child.communicate()
+        time.sleep(0.05)
+    child.send_signal(signal.SIGINT)
+    _, err = child.communicate(timeout=60)
+    assert child.returncode == 130
+    assert err.startswith("minigen: ") and "resume" in err and "Traceback" not in err
+    assert minigen("evaluate", out)[0] == 0
 
 
 def test_data_list_and_path(minigen):
