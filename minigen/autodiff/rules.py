@@ -26,12 +26,16 @@ class Rule:
     `joint(g, y, wanted, *args, **kwargs)` gives all cotangents at once (None where `wanted[i]` is false), for rules
     whose arguments share work or whose number of arguments varies. Shapes that were broadcast are summed back by the
     driver, so a rule may return the broadcast shape.
+
+    `into(out, scratch, *values, **kwargs)`, where a rule has it, writes the value into the C-contiguous array `out`;
+    `scratch` is a dict that keeps its workspaces from one call to the next on values of the same shapes.
     """
 
     name: str
     forward: Callable
     vjps: tuple[Callable | None, ...] = ()
     joint: Callable | None = None
+    into: Callable | None = None
 
     def cotangents(self, g: Any, y: Any, wanted: list[bool], args: Any, kwargs: dict) -> list:
         """The cotangent of each argument that is wanted, None for the others."""
@@ -47,11 +51,12 @@ class Rule:
             raise
 
 
-def primitive(name: str, forward: Callable, *vjps: Callable | None, joint: Callable | None = None) -> Callable:
+def primitive(name: str, forward: Callable, *vjps: Callable | None, joint: Callable | None = None,
+              into: Callable | None = None) -> Callable:
     """Enter a rule in the table; returns the operation: arrays in, an array out; any Tensor in, a Tensor out."""
     if name in RULES:
         raise ValueError(f"primitive: there is a rule named {name!r} already")
-    rule = RULES[name] = Rule(name, forward, vjps, joint)
+    rule = RULES[name] = Rule(name, forward, vjps, joint, into)
 
     def operation(*args, **kwargs):
         return apply(rule, args, kwargs)
