@@ -25,7 +25,15 @@ class _Cache(FunctionCache):
 
 def jit(kernel: Callable) -> Callable:
     """Compile serially, without the interpreter; kept on disk between processes where a folder can be written."""
-    compiled = numba.njit(fastmath=FAST_MATH, error_model="numpy")(kernel)
+    return _kept(numba.njit(fastmath=FAST_MATH, error_model="numpy")(kernel), kernel)
+
+
+def jit_exact(kernel: Callable) -> Callable:
+    """As `jit`, but every operation is rounded by itself, as in NumPy: the same bits on every machine."""
+    return _kept(numba.njit(error_model="numpy")(kernel), kernel)
+
+
+def _kept(compiled: Callable, kernel: Callable) -> Callable:
     if numba.config.DISABLE_JIT:
         return compiled
     try:
@@ -36,5 +44,6 @@ def jit(kernel: Callable) -> Callable:
 
 
 def inline(kernel: Callable) -> Callable:
-    """A small function that is merged into the kernels that call it, so that their loops stay vectorised."""
+    """A small function merged into the kernels that call it, so that their loops stay vectorised; it follows their
+    arithmetic, fast in `jit` and exact in `jit_exact`."""
     return numba.njit(inline="always", fastmath=FAST_MATH, error_model="numpy")(kernel)
