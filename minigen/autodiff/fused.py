@@ -11,26 +11,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .elementwise import expm1, sigmoid, silu, where
+from .fast import FAST, fast  # noqa: F401  (the table is known under this room's name too)
 from .reductions import mean
 from .reductions import sum as total
 from .rules import primitive
 from .shapes import expand_dims, reshape, transpose
 from .special import gelu
 from .tensor import value
-
-FAST: dict[str, Callable] = {}
-"""Faster twins for contiguous float32 arrays, by name, entered by `minigen.nn.use_kernels`; NumPy serves without."""
-
-
-def _fast(name: str, *arrays: Any) -> Callable | None:
-    """The kernel of that name where every array suits it."""
-    kernel = FAST.get(name)
-    if kernel is None:
-        return None
-    for a in arrays:
-        if type(a) is not np.ndarray or a.dtype != np.float32 or not a.flags.c_contiguous:
-            return None
-    return kernel
 
 
 class Activation(NamedTuple):
@@ -72,7 +59,7 @@ UNFUSED = {"gelu": gelu, "silu": silu}  # their slope cannot be told from y alon
 
 def _linear(x: np.ndarray, W: np.ndarray, b: np.ndarray | None, activation: str | None) -> np.ndarray:
     y = np.dot(x, W)
-    if b is not None and y.ndim == 2 and (kernel := _fast(f"bias_{activation}", y, b)):
+    if b is not None and y.ndim == 2 and (kernel := fast(f"bias_{activation}", y, b)):
         kernel(y, b)
         return y
     if b is not None:
@@ -99,7 +86,7 @@ def _linear_joint_of_arrays(g: np.ndarray, y: np.ndarray, wanted: list[bool], x:
     """The same on plain matrices, by a kernel where one suits"""
     if activation is None:
         d, db = g, np.add.reduce(g, axis=0)
-    elif kernel := _fast(f"{activation}_cotangent", g, y):
+    elif kernel := fast(f"{activation}_cotangent", g, y):
         d, db = np.empty(y.shape, y.dtype), np.empty(y.shape[1], y.dtype)
         kernel(g, y, d, db)
     else:
@@ -171,7 +158,7 @@ def _log1p(e: np.ndarray) -> np.ndarray:
 
 def _bernoulli_logits(t: np.ndarray, x: np.ndarray) -> np.ndarray:
     """sum_j x_j t_j - softplus(t_j) along the last axis, without overflow."""
-    if t.ndim == 2 and t.shape == np.shape(x) and (kernel := _fast("bernoulli_logits", t, x)):
+    if t.ndim == 2 and t.shape == np.shape(x) and (kernel := fast("bernoulli_logits", t, x)):
         out = np.empty(len(t), np.float32)
         kernel(t, x, out)
         return out
@@ -184,7 +171,7 @@ def _bernoulli_logits(t: np.ndarray, x: np.ndarray) -> np.ndarray:
 
 def _bernoulli_logits_vjp(g: Any, y: Any, t: Any, x: Any) -> Any:
     """d sum_j x_j t_j - softplus(t_j) = sum_j (x_j - sigmoid(t_j)) dt_j"""
-    if y.ndim == 1 and t.shape == x.shape and (kernel := _fast("bernoulli_cotangent", t, x)):
+    if y.ndim == 1 and t.shape == x.shape and (kernel := fast("bernoulli_cotangent", t, x)):
         if type(g) is np.ndarray and g.dtype == np.float32:
             d = np.empty_like(t)
             kernel(np.ascontiguousarray(g), t, x, d)

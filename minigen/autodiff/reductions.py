@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from .elementwise import exp, where
+from .fast import fast
 from .rules import primitive
 from .shapes import broadcast_to, concatenate, flip, reshape, transpose
 from .tensor import value
@@ -116,6 +117,10 @@ cumsum = primitive("cumsum", np.cumsum, _cumsum_vjp)
 def _logsumexp(x: np.ndarray, axis: Axis = None, keepdims: bool = False) -> np.ndarray:
     """log sum exp(x), shifted by the maximum; -inf where every term is -inf."""
     x = floating(x)
+    if _is_last(axis, x.ndim) and (kernel := fast("logsumexp", x)):
+        y = np.empty(x.shape[:-1] + (1,) * keepdims, x.dtype)
+        kernel(_rows(x), y.reshape(-1))
+        return y
     top = np.max(x, axis=axis, keepdims=True, initial=-np.inf)
     top = np.where(np.isfinite(top), top, 0).astype(x.dtype, copy=False)
     with np.errstate(divide="ignore"):
@@ -125,17 +130,40 @@ def _logsumexp(x: np.ndarray, axis: Axis = None, keepdims: bool = False) -> np.n
 
 def _logsumexp_vjp(g: Any, y: Any, x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     """d logsumexp(x) = softmax(x) . dx; 0 where every term is -inf"""
+    if _is_last(axis, x.ndim) and (kernel := fast("logsumexp_cotangent", y, x)) and _plain(g):
+        d = np.empty_like(x)
+        kernel(np.ascontiguousarray(g).reshape(-1), y.reshape(-1), _rows(x), _rows(d))
+        return d
     y = expand(y, x, axis)
-    return expand(g, x, axis) * exp(x - where(np.isfinite(value(y)), y, 0.0))
+    return expand(g, x, axis) * exp(x - where(value(y) == -np.inf, 0.0, y))
+
+
+def _is_last(axis: Axis, ndim: int) -> bool:
+    return ndim > 0 and (axis in (-1, ndim - 1, (-1,), (ndim - 1,)) or (axis is None and ndim == 1))
+
+
+def _plain(g: Any) -> bool:
+    """Whether a cotangent is float32 and no Tensor, in any layout: a contiguous copy of it costs little."""
+    return type(g) in (np.ndarray, np.float32) and g.dtype == np.float32
+
+
+def _rows(x: np.ndarray) -> np.ndarray:
+    """A contiguous array as a matrix of its last axis; a view."""
+    return x.reshape(int(np.prod(x.shape[:-1])), x.shape[-1])
 
 
 logsumexp = primitive("logsumexp", _logsumexp, _logsumexp_vjp)
 
 
 def _log_softmax(x: np.ndarray, axis: int = -1) -> np.ndarray:
-    """x - logsumexp(x)."""
+    """x - logsumexp(x), the maximum subtracted first: large numbers lose nothing of their differences."""
     x = floating(x)
-    return x - _logsumexp(x, axis=axis, keepdims=True)
+    if _is_last(axis, x.ndim) and (kernel := fast("log_softmax", x)):
+        y = np.empty_like(x)
+        kernel(_rows(x), _rows(y))
+        return y
+    x = x - np.max(x, axis=axis, keepdims=True, initial=-np.inf)
+    return x - np.log(np.exp(x).sum(axis=axis, keepdims=True))
 
 
 def _softmax(x: np.ndarray, axis: int = -1) -> np.ndarray:
@@ -152,6 +180,10 @@ def _softmax_vjp(g: Any, y: Any, x: Any, axis: int = -1) -> Any:
 
 def _log_softmax_vjp(g: Any, y: Any, x: Any, axis: int = -1) -> Any:
     """d log_softmax = dx - softmax . dx"""
+    if _is_last(axis, x.ndim) and (kernel := fast("log_softmax_cotangent", y)) and _plain(g):
+        d = np.empty_like(y)
+        kernel(_rows(np.ascontiguousarray(g)), _rows(y), _rows(d))
+        return d
     return g - exp(y) * sum(g, axis=axis, keepdims=True)
 
 

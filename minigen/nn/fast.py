@@ -11,9 +11,11 @@ def use_kernels() -> None:
     """
     import numba
 
-    from minigen.autodiff.fused import FAST
-    from minigen.kernels import fused
+    from minigen.autodiff import fast
+    from minigen.kernels import fused, rows
 
-    if not numba.config.DISABLE_JIT:
-        FAST.update((name, f) for name, f in vars(fused).items()
-                    if isinstance(f, numba.core.dispatcher.Dispatcher) and f.__module__ == fused.__name__)
+    if numba.config.DISABLE_JIT:
+        return
+    for room in (fused, rows):
+        fast.FAST.update((name, f) for name, f in vars(room).items()
+                         if isinstance(f, numba.core.dispatcher.Dispatcher) and f.__module__ == room.__name__)

@@ -10,7 +10,7 @@ from minigen import nn
 @pytest.mark.skipif(numba.config.DISABLE_JIT, reason="NUMBA_DISABLE_JIT is set: nothing is compiled")
 def test_kernels_serve_after_use_kernels_and_agree_with_numpy(monkeypatch, rng):
     table = {}
-    monkeypatch.setattr("minigen.autodiff.fused.FAST", table)
+    monkeypatch.setattr("minigen.autodiff.fast.FAST", table)
     net = nn.MLP([20, 30, 10], rng=rng, activation="tanh", final="relu")
     x = rng.normal(size=(50, 20)).astype(np.float32)
     slow = net(x).data
@@ -26,7 +26,7 @@ def test_kernels_serve_after_use_kernels_and_agree_with_numpy(monkeypatch, rng):
 
 def test_without_compilation_nothing_changes(monkeypatch):
     table = {}
-    monkeypatch.setattr("minigen.autodiff.fused.FAST", table)
+    monkeypatch.setattr("minigen.autodiff.fast.FAST", table)
     monkeypatch.setattr(numba.config, "DISABLE_JIT", 1)
     nn.use_kernels()
     assert table == {}
@@ -34,7 +34,7 @@ def test_without_compilation_nothing_changes(monkeypatch):
 
 @pytest.mark.parametrize("activation", [None, "tanh", "elu"])
 def test_a_layer_without_bias_has_its_gradients_under_kernels(monkeypatch, rng, activation):
-    monkeypatch.setattr("minigen.autodiff.fused.FAST", {})
+    monkeypatch.setattr("minigen.autodiff.fast.FAST", {})
     layer = nn.Linear(5, 4, rng=rng, bias=False, activation=activation)
     x = rng.normal(size=(7, 5)).astype(np.float32)
     (layer(x) ** 2).sum().backward()
