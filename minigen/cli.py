@@ -94,16 +94,20 @@ def lab(folder: Annotated[Path | None, typer.Argument(help="Where your copy of t
 
 
 @app.command()
-def bench(names: Annotated[list[str] | None, typer.Argument(help="Cases, as vae mlp; all where none.")] = None,
+def bench(names: Annotated[list[str] | None, typer.Argument(help="Cases, as vae realnvp; all where none.")] = None,
           json: Json = None,
           threads: Annotated[int, typer.Option(help="Threads of every peer.")] = 2,
           rounds: Annotated[int, typer.Option(help="Turns of every peer.")] = 15,
           settings: Annotated[str, typer.Option(help="BLAS settings: A (AVX2), B (as it stands) or AB.")] = "AB",
+          figure: Annotated[Path | None, typer.Option(help="Also draw the ratios into this PNG file.")] = None,
           ) -> None:
-    """Time training steps beside torch and beside the bare matrix products."""
+    """Time training steps beside other engines and the bare matrix products, in turns; a missed target is no error."""
     from minigen.bench import run
 
-    run(names or None, json_path=json, threads=threads, rounds=rounds, settings=settings)
+    try:
+        run(names or None, json_path=json, figure_path=figure, threads=threads, rounds=rounds, settings=settings)
+    except KeyboardInterrupt:
+        raise _Interrupted("interrupted; what had been measured by then is above") from None
 
 
 @data_app.command("list")

@@ -1,6 +1,6 @@
 """Training steps timed beside other engines, in one run: `minigen bench`.
 
-Read `harness.py` for how the timing is kept fair, `cases.py` for what is timed, `peers.py` for the same in torch.
+Read `harness.py` for how the timing is kept fair, `cases/race.py` for what is timed, `verdicts.py` for what is asked.
 """
 
 from .report import run

@@ -6,117 +6,186 @@ block of steps. What counts is the ratio of two peers within one round; its medi
 
 from __future__ import annotations
 
-import importlib
 import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
+from .cases import Case
+
 BLOCK_SECONDS = 0.15
 PAUSE_SECONDS = 0.05  # the threads of a peer spin for a while after its turn; they must be asleep in the next one's
+LAST_SECONDS = 2.0
 SETTINGS = {"A": {"OPENBLAS_CORETYPE": "Haswell"}, "B": {}}
 """BLAS settings: A holds NumPy's products to AVX2 on every x86 processor, B leaves the choice to the library."""
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+
+
+class Spread(NamedTuple):
+    """Median and quartiles over the rounds."""
+
+    median: float
+    low: float
+    high: float
 
 
 @dataclass
 class Timing:
-    """Seconds per step of one peer, one number per round; `absent` says why there are none."""
+    """Seconds per step of one peer, one number per round, and of its first step; `absent` says why there are none."""
 
     peer: str
     absent: str = ""
     first: float = 0.0
     seconds: list[float] = field(default_factory=list)
 
-    @property
-    def median(self) -> float:
-        """Median seconds per step."""
-        return float(np.median(self.seconds))
+    def spread(self) -> Spread:
+        """Of the seconds per step."""
+        return _quartiles(self.seconds)
 
-    def ratio(self, other: Timing) -> tuple[float, float, float]:
-        """Median and quartiles of this peer's time over the other's, round by round."""
-        low, middle, high = np.quantile(np.divide(self.seconds, other.seconds), [0.25, 0.5, 0.75])
-        return float(middle), float(low), float(high)
+    def ratio(self, other: Timing) -> Spread:
+        """Of this peer's time over the other's, round by round."""
+        return _quartiles(np.divide(self.seconds, other.seconds))
+
+
+@dataclass
+class Race:
+    """What one case gave under one setting; `interrupted` where not every round was run."""
+
+    case: Case
+    setting: str
+    threads: int
+    timings: dict[str, Timing]
+    interrupted: bool = False
 
 
 class Worker:
-    """A process that builds one step and runs blocks of it when asked."""
+    """A process that builds one step and runs blocks of it when asked. Ctrl-C in the terminal does not reach it."""
 
-    def __init__(self, step: str, threads: int, setting: str):
-        counts = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
-        env = {**os.environ, **dict.fromkeys(counts, str(threads))}
+    def __init__(self, case: Case, peer: str, threads: int, setting: str):
+        env = {**os.environ, **dict.fromkeys(THREADS, str(threads)), "TORCHINDUCTOR_COMPILE_THREADS": "1"}
         env.pop("OPENBLAS_CORETYPE", None)
         env.update(SETTINGS[setting])
-        self.process = subprocess.Popen([sys.executable, "-m", __name__, step], env=env, text=True,
-                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        words = [sys.executable, "-m", "minigen.bench.worker", case.module, peer, str(threads),
+                 "times-itself" if case.times_itself else "timed"]
+        self.errors = tempfile.TemporaryFile("w+", errors="replace")
+        self.process = subprocess.Popen(words, env=env, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        stderr=self.errors, start_new_session=True)
 
-    def ready(self) -> dict:
-        """Seconds of the first step, or why the peer is absent."""
+    def answer(self) -> dict | float:
+        """The next line; RuntimeError with the last line of its errors where the process has ended."""
         line = self.process.stdout.readline()
-        if not line:
-            return {"absent": f"it ended: {self.process.stderr.read().strip().splitlines()[-1:]}"}
-        return json.loads(line)
+        if line:
+            return json.loads(line)
+        code = self.process.wait()
+        self.errors.seek(0)
+        said = [text for text in self.errors.read().splitlines() if text.strip()]
+        raise RuntimeError(said[-1].strip() if said else f"exit code {code}, without a word")
 
     def block(self, steps: int) -> float:
-        """Seconds per step of a block, after two steps that are not counted."""
-        self.process.stdin.write(f"{steps}\n")
-        self.process.stdin.flush()
-        return json.loads(self.process.stdout.readline())
+        """Seconds per step of a block; RuntimeError where the process has ended."""
+        try:
+            self.process.stdin.write(f"{steps}\n")
+            self.process.stdin.flush()
+        except BrokenPipeError:
+            pass  # it has ended; the answer that does not come says why
+        return self.answer()
 
     def close(self) -> None:
-        """End the process."""
-        self.process.communicate()
+        """End the process; it clears up behind itself if it is quick about it."""
+        self.process.terminate()
+        try:
+            self.process.wait(LAST_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        for pipe in (self.process.stdin, self.process.stdout, self.errors):
+            try:
+                pipe.close()
+            except BrokenPipeError:
+                pass  # the process ended before it had read its last order
 
 
-def compare(steps: dict[str, str], *, threads: int = 2, rounds: int = 15, setting: str = "A",
-            report: Callable[[str], None] = lambda line: None) -> list[Timing]:
-    """Time the peers against each other. steps: name of the peer -> "module:function" that builds its step."""
-    timings, awake = [], []
-    for peer, step in steps.items():
-        worker, timing = Worker(step, threads, setting), Timing(peer)
-        answer = worker.ready()
-        timing.absent, timing.first = answer.get("absent", ""), answer.get("first", 0.0)
-        timings.append(timing)
-        report(f"{peer}: {timing.absent or f'first step {timing.first:.2f} s'}")
-        if timing.absent:
-            worker.close()
-        else:
-            awake.append((timing, worker))
+def compare(case: Case, *, threads: int, rounds: int, setting: str,
+            report: Callable[[str], None] = lambda line: None) -> Race:
+    """Time the peers of a case against each other. On Ctrl-C the workers end and what was measured is returned."""
+    race, awake = Race(case, setting, threads, {peer: Timing(peer) for peer in case.peers}), {}
     try:
-        counts = [max(1, int(BLOCK_SECONDS / min(worker.block(3) for _ in range(3)))) for _, worker in awake]
-        for _ in range(rounds):
-            for (timing, worker), count in zip(awake, counts):
+        for peer in case.peers:
+            report(f"{peer}: first step")
+            _wake(race, peer, awake)
+        steps = {peer: _steps_of_a_block(race, peer, awake) for peer in list(awake)}
+        for i in range(rounds):
+            report(f"round {i + 1} of {rounds}")
+            for peer in list(awake) if i % 2 else list(awake)[::-1]:  # no peer always follows the same one
                 time.sleep(PAUSE_SECONDS)
-                timing.seconds.append(worker.block(count))
+                _take_turn(race, peer, awake, steps[peer])
+    except KeyboardInterrupt:
+        race.interrupted = True
+        _keep_whole_rounds(race)
     finally:
-        for _, worker in awake:
+        for worker in awake.values():
             worker.close()
-    return timings
+    return race
 
 
-def work(step: str) -> None:
-    """The worker's side: build the step, say how long the first took, then answer blocks until the pipe closes."""
-    module, function = step.split(":")
+def _wake(race: Race, peer: str, awake: dict[str, Worker]) -> None:
+    timing = race.timings[peer]
+    awake[peer] = Worker(race.case, peer, race.threads, race.setting)
     try:
-        run = getattr(importlib.import_module(module), function)()
-    except ImportError as error:
-        print(json.dumps({"absent": f"not installed ({error.name})"}), flush=True)
-        return
-    start = time.perf_counter()
-    run()
-    print(json.dumps({"first": time.perf_counter() - start}), flush=True)
-    for line in sys.stdin:
-        run()
-        run()
-        start = time.perf_counter()
-        for _ in range(int(line)):
-            run()
-        print(json.dumps((time.perf_counter() - start) / int(line)), flush=True)
+        answer = awake[peer].answer()
+    except RuntimeError as error:
+        answer = {"absent": f"ended before its first step: {error}"}
+    timing.absent, timing.first = answer.get("absent", ""), answer.get("first", 0.0)
+    if timing.absent:
+        awake.pop(peer).close()
 
 
-if __name__ == "__main__":
-    work(sys.argv[1])
+def _steps_of_a_block(race: Race, peer: str, awake: dict[str, Worker]) -> int:
+    """How many steps fill a block; one where the steps time themselves."""
+    if race.case.times_itself:
+        return 1
+    try:
+        seconds = awake[peer].block(1)
+        if seconds < BLOCK_SECONDS:
+            seconds = min(seconds, awake[peer].block(3), awake[peer].block(3))
+    except RuntimeError as error:
+        _drop(race, peer, awake, f"ended before the first round: {error}")
+        return 1
+    return max(1, int(BLOCK_SECONDS / seconds))
+
+
+def _take_turn(race: Race, peer: str, awake: dict[str, Worker], steps: int) -> None:
+    """One block of steps."""
+    seconds = race.timings[peer].seconds
+    try:
+        seconds.append(awake[peer].block(steps) * race.case.passes.get(peer, 1))
+    except RuntimeError as error:
+        _drop(race, peer, awake, f"ended in round {len(seconds) + 1}: {error}")
+
+
+def _drop(race: Race, peer: str, awake: dict[str, Worker], why: str) -> None:
+    """A peer whose process has ended is absent, whatever it did before."""
+    race.timings[peer].absent = why
+    race.timings[peer].seconds.clear()
+    awake.pop(peer).close()
+
+
+def _keep_whole_rounds(race: Race) -> None:
+    """Of an interrupted race, the rounds in which every peer had its turn."""
+    present = [timing for timing in race.timings.values() if not timing.absent]
+    whole = min((len(timing.seconds) for timing in present), default=0)
+    for timing in present:
+        del timing.seconds[whole:]
+        timing.absent = "" if whole else "interrupted"
+
+
+def _quartiles(values: Sequence[float]) -> Spread:
+    low, middle, high = np.quantile(values, [0.25, 0.5, 0.75])
+    return Spread(float(middle), float(low), float(high))

@@ -1,73 +1,100 @@
-"""`minigen bench`: runs the comparisons, prints a table, writes JSON."""
+"""`minigen bench`: runs the races, prints tables, writes JSON and a figure."""
 
 from __future__ import annotations
 
 import json
 import os
-import platform
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
-from .harness import SETTINGS, Timing, compare
+from .cases import CASES, Case
+from .harness import SETTINGS, Race, compare
+from .verdicts import verdicts
 
-CASES = {
-    "vae": "VAE 784-400-20, batch 128, float32, Adam",
-    "mlp": "eight MLPs 2-64-64-2 in a row (the nets of a 2-D RealNVP), batch 256, float32, Adam",
-}
+SELF_TIMED_ROUNDS = 5  # a case of fresh processes needs no more
 
 
-def run(names: list[str] | None = None, *, json_path: Path | None = None, threads: int = 2, rounds: int = 15,
-        settings: str = "AB") -> list[dict]:
-    """Time each case beside its peers under each BLAS setting; returns one record per case and setting.
+def run(names: list[str] | None = None, *, json_path: Path | None = None, figure_path: Path | None = None,
+        threads: int = 2, rounds: int = 15, settings: str = "AB", cases: Mapping[str, Case] = CASES) -> list[Race]:
+    """Time each case beside its peers under each BLAS setting, print what came out, and write the files asked for.
 
-    Raises ValueError for an unknown case, a setting that is not A or B, or numbers below 1.
+    A missed target is printed, and no error. Raises ValueError for an unknown case, a setting that is not A or B, or
+    numbers below 1; KeyboardInterrupt on Ctrl-C, after what was measured so far is printed and written.
     """
     from rich.console import Console
-    from rich.table import Table
 
+    from . import machine, tables
+
+    chosen = _choose(names, threads, rounds, settings, cases)
+    for path in (json_path, figure_path):
+        if path is not None and not path.absolute().parent.is_dir():
+            raise ValueError(f"bench: {path} cannot be written, its folder does not exist")
+    console, races = Console(), []
+    found = machine.describe()
+    for line in machine.lines(found, threads):
+        console.print(line, highlight=False)
+    for case, setting in [(case, setting) for case in chosen for setting in _settings_of(case, settings)]:
+        turns = min(rounds, SELF_TIMED_ROUNDS) if case.times_itself else rounds
+        with _progress(console, f"{case.name}, setting {setting}") as say:
+            races.append(compare(case, threads=threads, rounds=turns, setting=setting, report=say))
+        tables.show(console, races[-1])
+        if json_path is not None:
+            _write_whole(json_path, json.dumps(record(races, found), indent=1) + "\n")
+        if races[-1].interrupted:
+            break
+    print(f"\n{tables.summary(races)}")
+    if figure_path is not None:
+        from .figure import draw
+
+        draw(races, figure_path)
+    if races[-1].interrupted:
+        raise KeyboardInterrupt
+    return races
+
+
+def record(races: list[Race], found: dict) -> dict:
+    """Everything measured, for JSON: seconds of every round, ratios, targets, verdicts."""
+    return {"format": "minigen.bench/1", "machine": found, "interrupted": any(race.interrupted for race in races),
+            "results": [_record(race) for race in races]}
+
+
+def _record(race: Race) -> dict:
+    peers = [{"peer": t.peer, "absent": t.absent} if t.absent else
+             {"peer": t.peer, "seconds": t.spread().median, "quartiles": t.spread()[1:], "first": t.first,
+              "rounds": t.seconds} for t in race.timings.values()]
+    pairs = [{"ours": v.ours, "peer": v.peer, "ratio": v.ratio and v.ratio.median,
+              "quartiles": v.ratio and v.ratio[1:], "at_most": v.at_most, "verdict": v.word} for v in verdicts(race)]
+    return {"case": race.case.name, "title": race.case.title, "setting": race.setting, "threads": race.threads,
+            "interrupted": race.interrupted, "peers": peers, "ratios": pairs}
+
+
+def _choose(names: list[str] | None, threads: int, rounds: int, settings: str, cases: Mapping[str, Case]) -> list[Case]:
     for name in names or []:
-        if name not in CASES:
-            raise ValueError(f"bench: {name!r} is not a case; there are: {', '.join(CASES)}")
+        if name not in cases:
+            raise ValueError(f"bench: {name!r} is not a case; there are: {', '.join(cases)}")
     if not settings or any(setting not in SETTINGS for setting in settings):
         raise ValueError(f"bench: settings is {settings!r}; expected A, B or AB")
     if threads < 1 or rounds < 1:
         raise ValueError(f"bench: threads and rounds must be at least 1, got {threads} and {rounds}")
-    console, records = Console(), []
-    for name in names or CASES:
-        for setting in settings:
-            steps = {"minigen": f"minigen.bench.cases:{name}", "floor": f"minigen.bench.cases:{name}_floor",
-                     "torch": f"minigen.bench.peers:{name}"}
-            with console.status(f"{name}, setting {setting}"):
-                timings = compare(steps, threads=threads, rounds=rounds, setting=setting)
-            table = Table(title=f"{CASES[name]}; setting {setting}, {threads} threads", title_justify="left")
-            for column in ("peer", "ms per step", "minigen / peer", "quartiles", "first step, s"):
-                table.add_column(column, justify="left" if column == "peer" else "right")
-            for timing in timings:
-                table.add_row(timing.peer, *_cells(timings[0], timing))
-            console.print(table)
-            records.append(_record(name, setting, threads, timings))
-    if json_path is not None:
-        json_path.write_text(json.dumps({"machine": _machine(), "results": records}, indent=1))
-    return records
+    return [cases[name] for name in dict.fromkeys(names or cases)]
 
 
-def _cells(ours: Timing, peer: Timing) -> list[str]:
-    if peer.absent or ours.absent:
-        return [peer.absent or "-", "", "", ""]
-    middle, low, high = ours.ratio(peer)
-    return [f"{peer.median * 1e3:.3f}", f"{middle:.2f}", f"{low:.2f}-{high:.2f}", f"{peer.first:.2f}"]
+def _settings_of(case: Case, settings: str) -> str:
+    """Each setting once; the last alone for fresh processes, whose seconds are not those of products."""
+    once = "".join(dict.fromkeys(settings))
+    return once[-1] if case.times_itself else once
 
 
-def _record(case: str, setting: str, threads: int, timings: list[Timing]) -> dict:
-    ours, rows = timings[0], []
-    for peer in timings:
-        row = {"peer": peer.peer, "absent": peer.absent}
-        if not (peer.absent or ours.absent):
-            middle, low, high = ours.ratio(peer)
-            row |= {"ms": peer.median * 1e3, "ratio": middle, "quartiles": [low, high], "first_s": peer.first}
-        rows.append(row)
-    return {"case": case, "setting": setting, "threads": threads, "peers": rows}
+@contextmanager
+def _progress(console, title: str) -> Iterator[Callable[[str], None]]:
+    """A line that says what is being done, in terminals."""
+    with console.status(title) as status:
+        yield lambda doing: status.update(f"{title}: {doing}")
 
 
-def _machine() -> dict:
-    return {"processor": platform.processor() or platform.machine(), "cores": os.cpu_count(),
-            "python": platform.python_version(), "system": platform.system()}
+def _write_whole(path: Path, text: str) -> None:
+    """All of it or nothing: a reader never sees half a file."""
+    part = path.with_name(f".{path.name}.part")
+    part.write_text(text, encoding="utf-8")
+    os.replace(part, path)
