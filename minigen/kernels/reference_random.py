@@ -79,9 +79,9 @@ def bias_sigmoid_bernoulli(key: int, counter: int, z: np.ndarray, b: np.ndarray,
 
 
 def _quarter(word: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """word / 2^32 turns as whole quarters and a rest over 2^30"""
-    q = (word.astype(u64) + u64(1 << 29)) >> u64(30)
-    return q.astype(i32), (word.astype(np.int64) - (q << u64(30)).astype(np.int64)).astype(i32)
+    """word / 2^32 turns as the nearest of 0..3 quarters and a rest over 2^30"""
+    ahead = word + u32(1 << 29)
+    return (ahead >> u32(30)).astype(i32), (ahead & u32((1 << 30) - 1)).astype(i32) - i32(1 << 29)
 
 
 def _turned(q: np.ndarray, c: np.ndarray, s: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
