@@ -3,177 +3,202 @@
 y = conv2d(x, w) is linear in x and in w, so there is one trilinear form <g, conv2d(x, w)> and three ways to read it:
 `conv2d` gives the factor of g, `conv2d_transpose` that of x, `conv2d_weight` that of w. Each is the cotangent of the
 others, and gradients of every order stay among the three. Each cuts the images into patches and makes one matrix
-product: channels last inside, so that a patch is copied in long runs; results are views in the order of axes above,
-which the next convolution undoes without a copy.
+product (`patches.py`). Results are views of arrays with channels last, which the next convolution reads as they are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from functools import reduce
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
 
+from .fast import fast
+from .fused import ACTIVATIONS, UNFUSED
+from .patches import Blocks, Geometry, add_patches, patches, room
+from .reductions import sum as total
 from .rules import primitive
-from .shapes import broadcast_to, pad
+from .shapes import broadcast_to, pad, reshape
 from .tensor import value
 
 Pair = int | tuple[int, int]
 
 
-class Geometry(NamedTuple):
-    """Where the kernel is laid: each a pair (vertical, horizontal), and the number of groups of channels."""
-
-    stride: tuple[int, int]
-    padding: tuple[int, int]
-    dilation: tuple[int, int]
-    groups: int
-
-    def reach(self, kernel: tuple[int, int]) -> tuple[int, int]:
-        """How many pixels the dilated kernel spans."""
-        return tuple(d * (k - 1) + 1 for d, k in zip(self.dilation, kernel))
-
-    def positions(self, size: tuple[int, int], kernel: tuple[int, int]) -> tuple[int, int]:
-        """How many places the kernel takes on an image of `size`: (n + 2 p - reach) // s + 1."""
-        return tuple((n + 2 * p - r) // s + 1
-                     for n, p, r, s in zip(size, self.padding, self.reach(kernel), self.stride))
-
-
-def _patches(image: np.ndarray, kernel: tuple[int, int], geometry: Geometry) -> np.ndarray:
-    """A view (batch, rows, columns, kh, kw, channels) of a padded image (batch, height, width, channels)."""
-    (sh, sw), (dh, dw) = geometry.stride, geometry.dilation
-    rh, rw = geometry.reach(kernel)
-    n, h, w, c = image.shape
-    sn, sy, sx, sc = image.strides
-    return as_strided(image, (n, (h - rh) // sh + 1, (w - rw) // sw + 1, *kernel, c),
-                      (sn, sy * sh, sx * sw, sy * dh, sx * dw, sc), writeable=False)
-
-
-def _add_patches(image: np.ndarray, patches: np.ndarray, geometry: Geometry) -> None:
-    """The adjoint of `_patches`: each patch is added where it was read, in place."""
-    (sh, sw), (dh, dw) = geometry.stride, geometry.dilation
-    _, rows, columns, kh, kw, _ = patches.shape
-    for i in range(kh):
-        for j in range(kw):
-            image[:, i * dh:i * dh + sh * rows:sh, j * dw:j * dw + sw * columns:sw] += patches[:, :, :, i, j]
-
-
-def _padded(x: np.ndarray, geometry: Geometry) -> np.ndarray:
-    """Channels last, with a border of zeros."""
-    ph, pw = geometry.padding
-    x = x.transpose(0, 2, 3, 1)
-    if not (ph or pw):
-        return np.ascontiguousarray(x)
-    n, h, w, c = x.shape
-    image = np.zeros((n, h + 2 * ph, w + 2 * pw, c), x.dtype)
-    image[:, ph:ph + h, pw:pw + w] = x
-    return image
-
-
-def _columns(image: np.ndarray, kernel: tuple[int, int], geometry: Geometry) -> Iterator[tuple[slice, np.ndarray]]:
-    """The patches as matrices (groups, positions, kh kw channels), some images at a time so that they stay in cache.
-
-    With them goes the slice of all positions that they stand for.
-    """
-    patches = _patches(image, kernel, geometry)
-    n, rows, columns, kh, kw, c = patches.shape
-    patches = patches.reshape(n, rows, columns, kh, kw, geometry.groups, c // geometry.groups)
-    patches = patches.transpose(5, 0, 1, 2, 3, 4, 6)
-    width, step = kh * kw * c // geometry.groups, _images_at_once(rows * columns, kh * kw * c)
-    for a in range(0, n, step):
-        part = patches[:, a:a + step]
-        yield (slice(a * rows * columns, (a + part.shape[1]) * rows * columns),
-               part.reshape(geometry.groups, part.shape[1] * rows * columns, width))
-
-
-def _images_at_once(positions: int, width: int) -> int:
-    """Patches of about 2^18 numbers fit in cache; a product of fewer than 256 rows is not worth its call."""
-    return max(1, max(256, 2 ** 18 // max(1, width)) // max(1, positions))
+def _last(x: np.ndarray) -> np.ndarray:
+    """(batch, channels, rows, columns) as a view (batch, rows, columns, channels)."""
+    return x.transpose(0, 2, 3, 1)
 
 
 def _by_group(z: np.ndarray, groups: int) -> np.ndarray:
-    """(batch, channels, rows, columns) as matrices (groups, batch rows columns, channels of the group)."""
-    n, c, rows, columns = z.shape
-    return z.transpose(0, 2, 3, 1).reshape(n * rows * columns, groups, c // groups).transpose(1, 0, 2)
+    """(batch, rows, columns, channels), contiguous, as matrices (groups, batch rows columns, channels of the group)."""
+    return z.reshape(-1, groups, z.shape[3] // groups).transpose(1, 0, 2)
 
 
-def _kernel_matrix(w: np.ndarray, groups: int) -> np.ndarray:
-    """(out, in, kh, kw) as matrices (groups, kh kw in, out of the group)."""
+def _channels_last(z: np.ndarray, scratch: dict) -> np.ndarray:
+    """(batch, channels, rows, columns) as a contiguous array (batch, rows, columns, channels)."""
+    z = _last(z)
+    if z.flags.c_contiguous:
+        return z
+    moved = room(scratch, "z", z.shape, z.dtype)
+    moved[...] = z
+    return moved
+
+
+def _kernel_matrix(w: np.ndarray, groups: int, scratch: dict) -> np.ndarray:
+    """(out, c, kh, kw) as matrices (groups, kh kw c, out of the group)."""
     out, c, kh, kw = w.shape
-    return w.reshape(groups, out // groups, c, kh, kw).transpose(0, 3, 4, 2, 1).reshape(groups, kh * kw * c, -1)
+    matrix = room(scratch, "w", (groups, kh * kw * c, out // groups), w.dtype)
+    matrix.reshape(groups, kh, kw, c, -1)[...] = w.reshape(groups, -1, c, kh, kw).transpose(0, 3, 4, 2, 1)
+    return matrix
 
 
-def _conv2d(x: np.ndarray, w: np.ndarray, geometry: Geometry) -> np.ndarray:
-    """y[n, o, r, c] = sum_{i, a, b} x[n, i, r s + a d - p, c s + b d - p] w[o, i, a, b]."""
-    n, out, kernel, groups = len(x), len(w), w.shape[2:], geometry.groups
-    rows, columns = geometry.positions(x.shape[2:], kernel)
-    y = np.empty((groups, n * rows * columns, out // groups), np.result_type(x, w))
-    matrix = _kernel_matrix(w, groups)
-    for where, part in _columns(_padded(x, geometry), kernel, geometry):
-        np.matmul(part, matrix, out=y[:, where])
-    return y.transpose(1, 0, 2).reshape(n, rows, columns, out).transpose(0, 3, 1, 2)
+def _correlate(x: np.ndarray, w: np.ndarray | None, z: np.ndarray | None, geometry: Geometry, kernel: tuple[int, int],
+               scratch: dict) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """From one cut of x into patches P: the products P w, channels last, and P'z, shaped as w; None without w or z."""
+    x, groups, y, more = _last(x), geometry.groups, None, None
+    dtype = np.result_type(*(a for a in (x, w, z) if a is not None))
+    blocks = Blocks(x.shape, kernel, geometry, dtype, scratch)
+    if w is not None:
+        y, matrix = room(scratch, "y", (len(x), *blocks.rows, len(w)), dtype), _kernel_matrix(w, groups, scratch)
+        y_of = _by_group(y, groups)
+    if z is not None:
+        z_of = _by_group(_channels_last(z, scratch), groups)
+        added = room(scratch, "added", (groups, z_of.shape[2], x.shape[3] // groups * kernel[0] * kernel[1]), dtype)
+        part = room(scratch, "part", added.shape, dtype)
+        added[...] = 0
+    for where, cut in blocks.cut(x):
+        if w is not None:
+            np.matmul(cut, matrix, out=y_of[:, where])
+        if z is not None:
+            added += np.matmul(z_of[:, where].transpose(0, 2, 1), cut, out=part)
+    if z is not None:
+        more = room(scratch, "dw", (z.shape[1], x.shape[3] // groups, *kernel), dtype)
+        more[...] = added.reshape(len(more), *kernel, -1).transpose(0, 3, 1, 2)
+    return y, more
 
 
-def _conv2d_transpose(z: np.ndarray, w: np.ndarray, geometry: Geometry, size: tuple[int, int]) -> np.ndarray:
-    """The adjoint of x -> conv2d(x, w) for images of `size`: each number of z lays its multiple of the kernel."""
-    (n, _, rows, columns), (_, c, kh, kw), groups = z.shape, w.shape, geometry.groups
-    (ph, pw), positions = geometry.padding, rows * columns
-    image = np.zeros((n, size[0] + 2 * ph, size[1] + 2 * pw, groups * c), np.result_type(z, w))
-    matrix, z = np.swapaxes(_kernel_matrix(w, groups), 1, 2), _by_group(z, groups)
-    step = _images_at_once(positions, kh * kw * c * groups)
-    for a in range(0, n, step):
-        part = z[:, a * positions:(a + step) * positions] @ matrix
-        part = part.reshape(groups, -1, rows, columns, kh, kw, c).transpose(1, 2, 3, 4, 5, 0, 6)
-        _add_patches(image[a:a + step], part.reshape(*part.shape[:5], groups * c), geometry)
-    return image[:, ph:ph + size[0], pw:pw + size[1]].transpose(0, 3, 1, 2)
+def _conv2d(x: np.ndarray, w: np.ndarray, geometry: Geometry, b: np.ndarray | None = None,
+            activation: str | None = None, scratch: dict | None = None) -> np.ndarray:
+    """y[n, o, r, c] = f(sum_{i, a, b} x[n, i, r s + a d - p, c s + b d - p] w[o, i, a, b] + b[o])."""
+    y, _ = _correlate(x, w, None, geometry, w.shape[2:], {} if scratch is None else scratch)
+    return _finish(y, b, activation)
 
 
-def _conv2d_weight(x: np.ndarray, z: np.ndarray, geometry: Geometry, kernel: tuple[int, int]) -> np.ndarray:
+def _conv2d_transpose(z: np.ndarray, w: np.ndarray, geometry: Geometry, size: tuple[int, int],
+                      b: np.ndarray | None = None, activation: str | None = None,
+                      scratch: dict | None = None) -> np.ndarray:
+    """f(. + b) of the adjoint of x -> conv2d(x, w) for images of `size`: each z lays its multiple of the kernel."""
+    scratch = {} if scratch is None else scratch
+    groups, dtype = geometry.groups, np.result_type(z, w)
+    y = room(scratch, "y", (len(z), *size, groups * w.shape[1]), dtype)
+    matrix = _kernel_matrix(w, groups, scratch).transpose(0, 2, 1)
+    z_of, blocks = _by_group(_channels_last(z, scratch), groups), Blocks(y.shape, w.shape[2:], geometry, dtype, scratch)
+    for images, where, matrices in blocks:
+        np.matmul(z_of[:, where], matrix, out=matrices)
+        blocks.lay(images, y)
+    return _finish(y, b, activation)
+
+
+def _conv2d_weight(x: np.ndarray, z: np.ndarray, geometry: Geometry, kernel: tuple[int, int],
+                   scratch: dict | None = None) -> np.ndarray:
     """The adjoint of w -> conv2d(x, w) for a kernel of that size: the correlation of x with z."""
-    out, c, groups = z.shape[1], x.shape[1] // geometry.groups, geometry.groups
-    z = _by_group(z, groups)
-    w = np.zeros((groups, kernel[0] * kernel[1] * c, out // groups), np.result_type(x, z))
-    for where, part in _columns(_padded(x, geometry), kernel, geometry):
-        w += np.swapaxes(part, 1, 2) @ z[:, where]
-    return w.reshape(groups, *kernel, c, out // groups).transpose(0, 4, 3, 1, 2).reshape(out, c, *kernel)
+    return _correlate(x, None, z, geometry, kernel, {} if scratch is None else scratch)[1]
 
 
-_conv = primitive("conv2d", _conv2d,
-                  lambda g, y, x, w, geometry: _transpose(g, w, geometry, x.shape[2:]),
-                  lambda g, y, x, w, geometry: _weight(x, g, geometry, w.shape[2:]))
-_transpose = primitive("conv2d_transpose", _conv2d_transpose,
-                       lambda g, y, z, w, geometry, size: _conv(g, w, geometry),
-                       lambda g, y, z, w, geometry, size: _weight(g, z, geometry, w.shape[2:]))
+def _finish(y: np.ndarray, b: np.ndarray | None, activation: str | None) -> np.ndarray:
+    """f(y + b) in place of y, which has its channels last; a view that has them first."""
+    z = y.reshape(-1, y.shape[3])
+    if b is not None and (kernel := fast(f"bias_{activation}", z, b)):
+        kernel(z, b.reshape(-1))
+    else:
+        if b is not None:
+            z += b.reshape(-1)
+        if activation is not None:
+            ACTIVATIONS[activation].apply(z)
+    return y.transpose(0, 3, 1, 2)
+
+
+def _before_finish(g: Any, y: Any, b: Any, activation: str | None, want: bool) -> tuple[Any, Any]:
+    """d = g * f'(y), the cotangent of the sum under f, and its sums over all axes but channels, for b"""
+    if activation is None and not want:
+        return g, None
+    if type(g) is not np.ndarray:
+        d = g if activation is None else g * ACTIVATIONS[activation].slope(y)
+        return d, reshape(total(d, axis=(0, 2, 3)), b.shape) if want else None
+    shape, channels = _last(y).shape, y.shape[1]
+    g, y = (np.ascontiguousarray(_last(a)).reshape(-1, channels) for a in (g, y))
+    if kernel := fast(f"{activation}_cotangent", g, y):
+        d, db = np.empty_like(y), np.empty(channels, y.dtype)
+        kernel(g, y, d, db)
+    else:
+        d = g if activation is None else g * ACTIVATIONS[activation].slope(y)
+        db = np.add.reduce(d, axis=0)
+    return d.reshape(shape).transpose(0, 3, 1, 2), db.reshape(b.shape) if want else None
+
+
+def _conv2d_joint(g: Any, y: Any, wanted: list, x: Any, w: Any, geometry: Geometry, b: Any,
+                  activation: str | None) -> list:
+    """dx gets conv2d_transpose(d, w), dw gets conv2d_weight(x, d), db the sums of d = g * f'(y)"""
+    d, db = _before_finish(g, y, b, activation, bool(wanted[3]))
+    return [_transpose(d, w, geometry, x.shape[2:], None, None) if wanted[0] else None,
+            _weight(x, d, geometry, w.shape[2:]) if wanted[1] else None, None, db]
+
+
+def _transpose_joint(g: Any, y: Any, wanted: list, z: Any, w: Any, geometry: Geometry, size: tuple[int, int],
+                     b: Any, activation: str | None) -> list:
+    """dz gets conv2d(d, w), dw gets conv2d_weight(d, z), on plain arrays from one cut of d; db the sums of d"""
+    d, db = _before_finish(g, y, b, activation, bool(wanted[4]))
+    if type(d) is np.ndarray and wanted[0] and wanted[1]:
+        dz, dw = _correlate(d, w, z, geometry, w.shape[2:], {})
+        return [dz.transpose(0, 3, 1, 2), dw, None, None, db]
+    return [_conv(d, w, geometry, None, None) if wanted[0] else None,
+            _weight(d, z, geometry, w.shape[2:]) if wanted[1] else None, None, None, db]
+
+
+def _into(forward: Callable) -> Callable:
+    """The form of a rule that writes into a buffer: its forward with workspaces that are kept."""
+    def into(out: np.ndarray, scratch: dict, *values, **kwargs) -> None:
+        np.copyto(out, forward(*values, **kwargs, scratch=scratch))
+
+    return into
+
+
+_conv = primitive("conv2d", _conv2d, joint=_conv2d_joint, into=_into(_conv2d))
+_transpose = primitive("conv2d_transpose", _conv2d_transpose, joint=_transpose_joint, into=_into(_conv2d_transpose))
 _weight = primitive("conv2d_weight", _conv2d_weight,
-                    lambda g, y, x, z, geometry, kernel: _transpose(z, g, geometry, x.shape[2:]),
-                    lambda g, y, x, z, geometry, kernel: _conv(x, g, geometry))
+                    lambda g, y, x, z, geometry, kernel: _transpose(z, g, geometry, x.shape[2:], None, None),
+                    lambda g, y, x, z, geometry, kernel: _conv(x, g, geometry, None, None), into=_into(_conv2d_weight))
 
 
-def conv2d(x: Any, w: Any, stride: Pair = 1, padding: Pair = 0, dilation: Pair = 1, groups: int = 1) -> Any:
-    """y[n, o, r, c] = sum_{i, a, b} x[n, i, r s + a d - p, c s + b d - p] w[o, i, a, b], x being 0 outside.
+def conv2d(x: Any, w: Any, stride: Pair = 1, padding: Pair = 0, dilation: Pair = 1, groups: int = 1, *,
+           b: Any = None, activation: str | None = None) -> Any:
+    """y[n, o, r, c] = f(sum_{i, a, b} x[n, i, r s + a d - p, c s + b d - p] w[o, i, a, b] + b[o]), x being 0 outside.
 
     x: (batch, in, height, width); w: (out, in / groups, kh, kw); y: (batch, out, rows, columns) with
     rows = (height + 2 p - d (kh - 1) - 1) // s + 1. stride s, padding p, dilation d: an int or a pair (vertical,
     horizontal). Output channels of group k see the input channels of group k only. It is the cross-correlation that
-    networks call convolution. Raises ValueError that names the argument which does not fit.
+    networks call convolution. b: (out, 1, 1); activation: the name of f, as in `linear`; without either f is the
+    identity and b is 0. Raises ValueError that names the argument which does not fit.
     """
     geometry = _geometry("conv2d", x, w, stride, padding, dilation, groups)
     if x.shape[1] != groups * w.shape[1]:
         raise ValueError(f"conv2d: x has {x.shape[1]} channels; expected {groups * w.shape[1]}, as w has shape "
                          f"{w.shape} and groups is {groups}")
     _fits("conv2d", x.shape[2:], geometry, w.shape[2:])
-    return _conv(x, w, geometry)
+    inner = _inner("conv2d", b, w.shape[0], activation)
+    y = _conv(x, w, geometry, b, inner)
+    return UNFUSED[activation](y) if activation in UNFUSED else y
 
 
 def conv2d_transpose(x: Any, w: Any, stride: Pair = 1, padding: Pair = 0, output_padding: Pair = 0,
-                     dilation: Pair = 1, groups: int = 1) -> Any:
+                     dilation: Pair = 1, groups: int = 1, *, b: Any = None, activation: str | None = None) -> Any:
     """The adjoint of conv2d: <conv2d(u, w), x> = <u, conv2d_transpose(x, w)> with the same w, stride and padding.
 
     x: (batch, in, rows, columns); w: (in, out / groups, kh, kw); y: (batch, out, height, width) with
     height = (rows - 1) s - 2 p + d (kh - 1) + 1 + output_padding, where output_padding < s picks one of the s heights
-    that conv2d maps to the same rows. Raises ValueError that names the argument which does not fit.
+    that conv2d maps to the same rows. b: (out, 1, 1) is added, and f of that name applied, as in `conv2d`.
+    Raises ValueError that names the argument which does not fit.
     """
     name = "conv2d_transpose"
     geometry = _geometry(name, x, w, stride, padding, dilation, groups)
@@ -187,19 +212,21 @@ def conv2d_transpose(x: Any, w: Any, stride: Pair = 1, padding: Pair = 0, output
     if min(size) < 1:
         raise ValueError(f"{name}: padding {geometry.padding} leaves an image of {size}, from x of shape {x.shape} "
                          f"and w of shape {w.shape}")
-    return _transpose(x, w, geometry, size)
+    inner = _inner(name, b, groups * w.shape[1], activation)
+    y = _transpose(x, w, geometry, size, b, inner)
+    return UNFUSED[activation](y) if activation in UNFUSED else y
 
 
 def _windows(x: np.ndarray, kernel: tuple[int, int], geometry: Geometry) -> np.ndarray:
     """A view (kh, kw, batch, channels, rows, columns) of everything that the kernel covers."""
-    return _patches(x.transpose(0, 2, 3, 1), kernel, geometry).transpose(3, 4, 0, 5, 1, 2)
+    return patches(_last(x), kernel, geometry).transpose(3, 4, 0, 5, 1, 2)
 
 
 def _overlap_add(windows: np.ndarray, geometry: Geometry, size: tuple[int, int]) -> np.ndarray:
     """The adjoint of windows: each number is added where it was read, on images of `size`."""
     _, _, n, c, _, _ = windows.shape
     image = np.zeros((n, *size, c), windows.dtype)
-    _add_patches(image, windows.transpose(2, 4, 5, 0, 1, 3), geometry)
+    add_patches(image, windows.transpose(2, 4, 5, 0, 1, 3), geometry)
     return image.transpose(0, 3, 1, 2)
 
 
@@ -298,3 +325,13 @@ def _geometry(name: str, x: Any, w: Any, stride: Pair, padding: Pair, dilation: 
         raise ValueError(f"{name}: groups is {groups!r}; expected a divisor of {w.shape[0]}, as w has shape {w.shape}")
     return Geometry(_pair(name, "stride", stride, 1), _pair(name, "padding", padding, 0),
                     _pair(name, "dilation", dilation, 1), groups)
+
+
+def _inner(name: str, b: Any, out: int, activation: str | None) -> str | None:
+    """The activation that is part of the same node, b and activation being checked."""
+    if b is not None and np.shape(b) != (out, 1, 1):
+        raise ValueError(f"{name}: b has shape {np.shape(b)}; expected ({out}, 1, 1)")
+    if activation is not None and activation not in ACTIVATIONS and activation not in UNFUSED:
+        raise ValueError(f"{name}: activation is {activation!r}; expected None or one of "
+                         f"{', '.join([*ACTIVATIONS, *UNFUSED])}")
+    return activation if activation in ACTIVATIONS else None

@@ -46,10 +46,6 @@ class _Convolution(Module):
             raise ValueError(f"{self.title()}: x has shape {x.shape}; expected (batch, {self.c_in}, height, width)")
         return x
 
-    def _finish(self, y: Any) -> Any:
-        y = y if self.b is None else y + self.b
-        return y if self.activation is None else getattr(ad, self.activation)(y)
-
     def title(self) -> str:
         """Conv2d(in -> out, kernel, stride)"""
         k, s = ("x".join(map(str, both)) for both in (self.kernel, self.stride))
@@ -70,8 +66,8 @@ class Conv2d(_Convolution):
 
     def forward(self, x: Any) -> Any:
         """f(x * w + b)"""
-        return self._finish(ad.conv2d(self._image(x), self.w, stride=self.stride, padding=self.padding,
-                                      dilation=self.dilation, groups=self.groups))
+        return ad.conv2d(self._image(x), self.w, stride=self.stride, padding=self.padding, dilation=self.dilation,
+                         groups=self.groups, b=self.b, activation=self.activation)
 
 
 class ConvTranspose2d(_Convolution):
@@ -94,6 +90,6 @@ class ConvTranspose2d(_Convolution):
 
     def forward(self, x: Any) -> Any:
         """f(C'x + b)"""
-        return self._finish(ad.conv2d_transpose(self._image(x), self.w, stride=self.stride, padding=self.padding,
-                                                output_padding=self.output_padding, dilation=self.dilation,
-                                                groups=self.groups))
+        return ad.conv2d_transpose(self._image(x), self.w, stride=self.stride, padding=self.padding,
+                                   output_padding=self.output_padding, dilation=self.dilation, groups=self.groups,
+                                   b=self.b, activation=self.activation)

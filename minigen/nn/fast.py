@@ -12,10 +12,10 @@ def use_kernels() -> None:
     import numba
 
     from minigen.autodiff import fast
-    from minigen.kernels import fused, rows
+    from minigen.kernels import fused, patches, rows
 
     if numba.config.DISABLE_JIT:
         return
-    for room in (fused, rows):
+    for room in (fused, patches, rows):
         fast.FAST.update((name, f) for name, f in vars(room).items()
                          if isinstance(f, numba.core.dispatcher.Dispatcher) and f.__module__ == room.__name__)

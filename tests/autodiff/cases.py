@@ -216,6 +216,11 @@ x, w, z = real(2, 4, 5, 6), real(6, 2, 3, 2), real(2, 6, 3, 4)
 for s in ({}, {"stride": (2, 1), "padding": (1, 2)}, {"dilation": (2, 3), "padding": 1, "stride": 2}):
     case("conv2d", ad.conv2d, x, w, groups=2, **s)
     case("conv2d_transpose", ad.conv2d_transpose, z, w, groups=2, **s)
+for activation in (None, "relu", "leaky_relu", "elu", "tanh", "sigmoid", "softplus", "gelu", "silu"):
+    case("conv2d", lambda x, w, b, f=activation: ad.conv2d(x, w, 2, 1, b=b, activation=f),
+         real(2, 3, 4, 3), real(2, 3, 2, 3), real(2, 1, 1))
+    case("conv2d_transpose", lambda x, w, b, f=activation: ad.conv2d_transpose(x, w, 2, 1, b=b, activation=f),
+         real(2, 3, 3, 2), real(3, 2, 2, 3), real(2, 1, 1))
 case("conv2d_weight", lambda x, z: ad.vjp(lambda w: ad.conv2d(x, w, stride=2, padding=1, groups=2),
                                           np.zeros((6, 2, 3, 2), x.dtype))[1](z)[0], x, real(2, 6, 3, 4))
 case("conv2d", ad.conv2d, real(0, 1, 3, 3), real(1, 1, 2, 2))
