@@ -102,7 +102,7 @@ def bench(names: Annotated[list[str] | None, typer.Argument(help="Cases, as vae 
           figure: Annotated[Path | None, typer.Option(help="Also draw the ratios into this PNG file.")] = None,
           ) -> None:
     """Time training steps beside other engines and the bare matrix products, in turns; a missed target is no error."""
-    from minigen.bench import run
+    from minigen.bench.report import run
 
     try:
         run(names or None, json_path=json, figure_path=figure, threads=threads, rounds=rounds, settings=settings)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
@@ -20,27 +18,20 @@ NAMES = {"A": "setting A: NumPy held to AVX2", "B": "setting B: NumPy as install
 ROW, BAR = 0.36, 0.36  # inches per pair; height of a bar, in rows
 
 
-def draw(races: list[Race], path: Path) -> None:
-    """Write the figure of all measured ratios as PNG. Raises ValueError where nothing was measured."""
-    plots.save(figure(races), path)
-
-
-def figure(races: list[Race]) -> Figure:
-    """Bars from 1 to the median ratio, whiskers over its quartiles, a black tick at each target; logarithmic axis."""
+def ratios(races: list[Race]) -> Figure:
+    """Bars from 1 to the median ratio, which is written at the right; whiskers over its quartiles, ticks at targets."""
     panels = {title: bars for title, bars in _panels(races).items() if bars}
-    if not panels:
-        raise ValueError("bench: nothing was measured, so there is nothing to draw")
     heights = [len(_pairs(bars)) + 1 for bars in panels.values()]
-    drawn = Figure(figsize=(9, ROW * sum(heights) + 0.45 * len(panels) + 1.6), layout="constrained")
+    drawn = Figure(figsize=(9, ROW * sum(heights) + 0.5 * len(panels) + 1.6), layout="constrained")
     drawn.suptitle(f"Time of minigen over the time of other engines, medians of paired turns, "
                    f"{races[0].threads} threads", fontsize=11)
-    grid = drawn.subplots(len(panels), 1, sharex=True, squeeze=False, height_ratios=heights)[:, 0]
+    grid = drawn.subplots(len(panels), 1, squeeze=False, height_ratios=heights)[:, 0]
     for axes, (title, bars) in zip(grid, panels.items()):
         _panel(axes, title, bars)
     grid[-1].set_xlabel("ratio of times (no unit, logarithmic): left of 1 minigen is faster, right of 1 slower")
     settings = sorted({verdict.setting for bars in panels.values() for _, verdict in bars})
     drawn.legend(handles=[*(Patch(color=COLOURS[s], label=NAMES[s]) for s in settings),
-                          Line2D([], [], color="black", linewidth=1, label="quartiles over the rounds"),
+                          Line2D([], [], color="black", linewidth=1, label="quartiles over the rounds", marker="|"),
                           Line2D([], [], color=plots.COLOURS["model"], marker="|", markersize=12, markeredgewidth=2.5,
                                  linestyle="", label="target: at most this")],
                  loc="outside lower center", ncols=2, fontsize=8, frameon=False)
@@ -67,19 +58,18 @@ def _panel(axes, title: str, bars: list[tuple[str, Verdict]]) -> None:
         y = pairs.index(name) + BAR * (settings.index(v.setting) - (len(settings) - 1) / 2)
         middle, low, high = v.ratio
         axes.barh(y, middle - 1, BAR, left=1, color=COLOURS[v.setting])
-        axes.plot([low, high], [y, y], color="black", linewidth=1)
+        axes.plot([low, high], [y, y], color="black", linewidth=1, marker="|", markersize=4)
         if v.at_most is not None:
             axes.plot([v.at_most], [y], marker="|", markersize=11, markeredgewidth=2.5, color=plots.COLOURS["model"])
-        faster = middle < 1
-        axes.annotate(number(middle), (min(middle, low) if faster else max(middle, high), y), fontsize=7,
-                      xytext=(-4 if faster else 4, 0), textcoords="offset points", va="center",
-                      ha="right" if faster else "left")
+        axes.annotate(number(middle), (1, y), xycoords=axes.get_yaxis_transform(), xytext=(4, 0),
+                      textcoords="offset points", va="center", fontsize=7, annotation_clip=False)
     axes.axvline(1, color=plots.COLOURS["reference"], linewidth=0.8)
     axes.set_xscale("log")
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
     axes.xaxis.set_minor_formatter(NullFormatter())
-    axes.margins(x=0.12)
+    axes.margins(x=0.06)
+    axes.tick_params(axis="x", labelsize=8)
     axes.set_yticks(range(len(pairs)), pairs, fontsize=8)
     axes.set_ylim(len(pairs) - 0.4, -0.6)
     axes.set_title(title, fontsize=9, loc="left")

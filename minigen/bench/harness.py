@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .cases import Case
+from .case import Case
 
 BLOCK_SECONDS = 0.15
 PAUSE_SECONDS = 0.05  # the threads of a peer spin for a while after its turn; they must be asleep in the next one's

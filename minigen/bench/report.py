@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from .cases import CASES, Case
+from .case import Case
+from .cases import CASES
 from .harness import SETTINGS, Race, compare
 from .verdicts import verdicts
 
@@ -34,7 +35,7 @@ def run(names: list[str] | None = None, *, json_path: Path | None = None, figure
     found = machine.describe()
     for line in machine.lines(found, threads):
         console.print(line, highlight=False)
-    for case, setting in [(case, setting) for case in chosen for setting in _settings_of(case, settings)]:
+    for case, setting in chosen:
         turns = min(rounds, SELF_TIMED_ROUNDS) if case.times_itself else rounds
         with _progress(console, f"{case.name}, setting {setting}") as say:
             races.append(compare(case, threads=threads, rounds=turns, setting=setting, report=say))
@@ -45,9 +46,7 @@ def run(names: list[str] | None = None, *, json_path: Path | None = None, figure
             break
     print(f"\n{tables.summary(races)}")
     if figure_path is not None:
-        from .figure import draw
-
-        draw(races, figure_path)
+        _draw(console, races, figure_path)
     if races[-1].interrupted:
         raise KeyboardInterrupt
     return races
@@ -69,7 +68,9 @@ def _record(race: Race) -> dict:
             "interrupted": race.interrupted, "peers": peers, "ratios": pairs}
 
 
-def _choose(names: list[str] | None, threads: int, rounds: int, settings: str, cases: Mapping[str, Case]) -> list[Case]:
+def _choose(names: list[str] | None, threads: int, rounds: int, settings: str,
+            cases: Mapping[str, Case]) -> list[tuple[Case, str]]:
+    """(case, setting) of every race; ValueError names the argument that is wrong."""
     for name in names or []:
         if name not in cases:
             raise ValueError(f"bench: {name!r} is not a case; there are: {', '.join(cases)}")
@@ -77,7 +78,8 @@ def _choose(names: list[str] | None, threads: int, rounds: int, settings: str, c
         raise ValueError(f"bench: settings is {settings!r}; expected A, B or AB")
     if threads < 1 or rounds < 1:
         raise ValueError(f"bench: threads and rounds must be at least 1, got {threads} and {rounds}")
-    return [cases[name] for name in dict.fromkeys(names or cases)]
+    picked = [cases[name] for name in dict.fromkeys(names or cases)]
+    return [(case, setting) for case in picked for setting in _settings_of(case, settings)]
 
 
 def _settings_of(case: Case, settings: str) -> str:
@@ -91,6 +93,17 @@ def _progress(console, title: str) -> Iterator[Callable[[str], None]]:
     """A line that says what is being done, in terminals."""
     with console.status(title) as status:
         yield lambda doing: status.update(f"{title}: {doing}")
+
+
+def _draw(console, races: list[Race], path: Path) -> None:
+    if not any(verdict.ratio for race in races for verdict in verdicts(race)):
+        console.print("no ratio was measured: no figure")
+        return
+    from minigen import plots
+
+    from .figure import ratios
+
+    plots.save(ratios(races), path)
 
 
 def _write_whole(path: Path, text: str) -> None:

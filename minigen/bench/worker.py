@@ -9,7 +9,7 @@ import signal
 import sys
 import time
 
-from .cases.case import Absent
+from .case import Absent
 
 WARM_STEPS, WARM_SECONDS = 2, 0.1  # steps before a block that are not counted, fewer where they are slow
 

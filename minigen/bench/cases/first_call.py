@@ -8,7 +8,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable
 
-from .case import Case
+from ..case import Case
 from .fresh import importing, seconds_of
 
 LINES = "from minigen.bench.cases import vae; vae.{peer}()()"

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 
-from .case import Absent
+from ..case import Absent
 
 TIMED = """
 import time

@@ -1,6 +1,6 @@
 """Import times, each in a fresh process; those of minigen include NumPy's own."""
 
-from .case import Case
+from ..case import Case
 from .fresh import importing
 
 

@@ -1,6 +1,6 @@
 """VAE 784-200-200-50, 50 samples, batch 20."""
 
-from .case import Case, targets
+from ..case import Case, targets
 from .race import PEERS
 from .vae_race import VAERace
 

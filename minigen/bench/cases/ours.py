@@ -10,7 +10,7 @@ from minigen.autodiff import Tensor
 from minigen.optim import Adam
 from minigen.training import Loss
 
-from .case import Absent
+from ..case import Absent
 
 ModelLoss = Callable[[np.ndarray, np.random.Generator], Loss]
 

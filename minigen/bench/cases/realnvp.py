@@ -1,6 +1,6 @@
 """RealNVP 2-D, 8 couplings of 2x64, batch 256."""
 
-from .case import Case, targets
+from ..case import Case, targets
 from .race import PEERS
 from .realnvp_race import RealNVPRace
 

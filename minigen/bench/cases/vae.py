@@ -1,6 +1,6 @@
 """VAE 784-400-20, batch 128."""
 
-from .case import Case, targets
+from ..case import Case, targets
 from .race import PEERS
 from .vae_race import VAERace
 
