@@ -48,6 +48,45 @@ def test_error_in_ulp_over_the_whole_range(name):
     assert ulps(applied(getattr(math32, name), x), truth(x.astype(np.float64))).max() <= limit
 
 
+BITS = np.arange(0, 2**32, 2_000_003 if numba.config.DISABLE_JIT else 4001, dtype=np.uint64).astype(np.uint32).view(f32)
+"""Every sign and exponent: subnormal numbers, infinities and nan among them."""
+WHOLE = {  # truth, limit in ulp where a result is normal, and below that limit the absolute error
+    "exp32": (np.exp, 5, 1.65e-38), "tanh32": (np.tanh, 2, 0), "sigmoid32": (TRUTH["sigmoid32"][0], 6, 6.1e-39),
+    "softplus32": (lambda x: np.logaddexp(0, x), 4, 2e-7),
+}
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_every_exponent(name):
+    truth, limit, absolute = WHOLE[name]
+    got = applied(getattr(math32, name), BITS)
+    with np.errstate(over="ignore", invalid="ignore"):  # some of the nan are signalling ones
+        x = BITS.astype(np.float64)
+        right = truth(x)
+    assert np.array_equal(np.isnan(got), np.isnan(BITS))
+    above = (x > 88) if name == "exp32" else x == np.inf if name == "softplus32" else np.zeros(len(x), bool)
+    assert (got[above] == np.inf).all() and np.isfinite(got[~above & ~np.isnan(x)]).all()
+    rest = ~above & ~np.isnan(x)
+    error = np.abs(got[rest] - right[rest])
+    assert ((ulps(got[rest], right[rest]) <= limit) | (error <= absolute)).all()
+    if name != "softplus32":  # nothing but results below the smallest normal number, or just above it, may use that
+        assert ulps(got[rest], right[rest])[np.abs(right[rest]) > 1.7e-38].max() <= limit
+
+
+def test_subnormal_numbers_are_not_lost():
+    x = np.array([1e-45, -1e-45, 1e-39, -1e-39, 1.17e-38, 0.0], f32)
+    assert np.array_equal(applied(math32.tanh32, x), x)
+    assert (applied(math32.exp32, x) == 1).all() and (applied(math32.sigmoid32, x) == 0.5).all()
+    np.testing.assert_allclose(applied(math32.softplus32, x), np.log(2), rtol=1e-7)
+
+
+def test_log_over_its_whole_domain():
+    """2 ulp for every positive normal number, near 1 too, where log x is small."""
+    x = np.concatenate([BITS[np.isfinite(BITS) & (BITS >= np.finfo(f32).tiny)], [np.finfo(f32).tiny, np.finfo(f32).max],
+                        1 + np.geomspace(6e-8, 0.5, 500), 1 - np.geomspace(6e-8, 0.5, 500)]).astype(f32)
+    assert ulps(applied(math32.log32, x), np.log(x.astype(np.float64))).max() <= 2
+
+
 def test_the_ulp_measure_sees_a_wrong_constant():
     wrong = applied(math32.exp32, RANGE) * f32(1 + 2e-6)
     assert ulps(wrong, np.exp(RANGE.astype(np.float64))).max() > 10
