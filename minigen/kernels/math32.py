@@ -2,7 +2,7 @@
 
 Numba's own math.exp calls the C library one number at a time. The polynomials are those of Cephes (Moshier 1989). The
 errors, tested over the whole range: exp 5 ulp, log 2 ulp, tanh 2 ulp, sigmoid 6 ulp, softplus 2e-7 absolute or 4 ulp.
-A nan comes out where a nan went in; exp is 0 below -87 and inf above 88, so sigmoid is 0 below -88 (by 6e-39 too small).
+A nan comes out where a nan went in; exp is 0 below -87 and inf above 88, so sigmoid is 0 below -88 (6e-39 too small).
 log32 alone is for positive normal numbers only: of others, nan and inf among them, it says nothing true.
 """
 
