@@ -68,6 +68,7 @@ def test_resume_goes_on_and_equals_a_longer_run(minigen, trained, tmp_path):
     (["bench", "gpt"], "'gpt' is not a case"),
     (["bench", "vae", "--settings", "Z"], "settings is 'Z'"),
     (["bench", "vae", "--threads", "0"], "at least 1"),
+    (["bench", "vae", "--json", "nowhere/bench.json"], "its folder does not exist"),
     (["tour", "--out", __file__], "is a file"),
 ])
 def test_a_mistake_is_one_line(minigen, tmp_path, words, told):

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from .case import Case
-from .cases import CASES
+from .catalogue import CASES
 from .harness import SETTINGS, Race, compare
 from .verdicts import verdicts
 
@@ -35,9 +35,9 @@ def run(names: list[str] | None = None, *, json_path: Path | None = None, figure
     found = machine.describe()
     for line in machine.lines(found, threads):
         console.print(line, highlight=False)
-    for case, setting in chosen:
+    for k, (case, setting) in enumerate(chosen, 1):
         turns = min(rounds, SELF_TIMED_ROUNDS) if case.times_itself else rounds
-        with _progress(console, f"{case.name}, setting {setting}") as say:
+        with _progress(console, f"{k} of {len(chosen)}: {case.name}, setting {setting}") as say:
             races.append(compare(case, threads=threads, rounds=turns, setting=setting, report=say))
         tables.show(console, races[-1])
         if json_path is not None:

@@ -1,13 +1,16 @@
 """The cases: what is asked, the floor's products, cases of fresh processes."""
 
 import importlib
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 
 from minigen.bench.case import Absent, Case, targets
-from minigen.bench.cases import CASES, first_call, fresh, imports, iwae, realnvp, steps, vae, vae_small
+from minigen.bench.cases import first_call, fresh, imports, iwae, realnvp, steps, vae, vae_small
 from minigen.bench.cases.vae_race import VAERace
+from minigen.bench.catalogue import CASES
 
 
 @pytest.mark.parametrize("race", [vae.RACE, vae_small.RACE, iwae.RACE, realnvp.RACE], ids=str)
@@ -100,3 +103,11 @@ def test_cold_is_cold_and_warm_is_warm(monkeypatch):
     cold, warm = first_call.cold(), first_call.warm()
     assert [round(cold(), -2) for _ in range(2)] == [0, 0]
     assert [round(warm(), -2) for _ in range(2)] == [100, 200]
+
+
+def test_a_process_imports_one_case_only():
+    """Another case's kernels would be paid for by every peer, and by every first call that is timed."""
+    others = ("minigen.bench.cases.realnvp", "numba", "torch", "jax", "rich", "matplotlib")
+    code = f"import sys, minigen.bench.worker, minigen.bench.cases.vae; print([m for m in {others} if m in sys.modules])"
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert shown.strip() == "[]"

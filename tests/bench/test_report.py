@@ -137,7 +137,7 @@ INTERRUPTED = """
 import minigen.bench.harness as harness
 from minigen import cli
 from minigen.bench.case import Case
-from minigen.bench.cases import CASES
+from minigen.bench.catalogue import CASES
 harness.BLOCK_SECONDS = harness.PAUSE_SECONDS = 0.02
 CASES["fake"] = Case("fake", "sleepers", "fake_peers", races={"quick": ("slow",)})
 cli.main()
