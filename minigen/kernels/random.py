@@ -210,10 +210,10 @@ def bernoulli(key, counter, p, out):
     """out_i <- [u_i < p_i]: 1 with probability p_i rounded up to a multiple of 2^-24; never for 0, always for 1"""
     u = np.empty(CHUNK, np.float32)
     for start in range(0, out.size, CHUNK):
-        n = min(CHUNK, out.size - start)
-        uniforms(key, u64(counter) + u64(start // 2), u[:n])
-        for j in range(n):
-            out[start + j] = fires(u[j], p[start + j])
+        p_part, part = p[start:start + CHUNK], out[start:start + CHUNK]  # slices: `start + j` would not be vectorised
+        uniforms(key, u64(counter) + u64(start // 2), u[:part.size])
+        for j in range(part.size):
+            part[j] = fires(u[j], p_part[j])
 
 
 @jit_exact
@@ -221,10 +221,10 @@ def sigmoid_bernoulli(key, counter, logits, out):
     """out_i <- [u_i < sigmoid(t_i)]"""
     u = np.empty(CHUNK, np.float32)
     for start in range(0, out.size, CHUNK):
-        n = min(CHUNK, out.size - start)
-        uniforms(key, u64(counter) + u64(start // 2), u[:n])
-        for j in range(n):
-            out[start + j] = fires(u[j], sigmoid32(logits[start + j]))
+        t, part = logits[start:start + CHUNK], out[start:start + CHUNK]
+        uniforms(key, u64(counter) + u64(start // 2), u[:part.size])
+        for j in range(part.size):
+            part[j] = fires(u[j], sigmoid32(t[j]))
 
 
 @jit_exact
@@ -237,10 +237,12 @@ def bias_sigmoid_bernoulli(key, counter, z, b, p, out):
     m = z.shape[1]
     for i in range(z.shape[0]):
         for start in range(0, m, CHUNK):
-            n, first = min(CHUNK, m - start), i * m + start
+            first, stop = i * m + start, min(start + CHUNK, m)
             odd = first % 2  # a row that begins in the middle of a pair
-            uniforms(key, u64(counter) + u64(first // 2), u[:n + odd])
-            for j in range(n):
-                p[i, start + j] = sigmoid32(z[i, start + j] + b[start + j])
-            for j in range(n):
-                out[i, start + j] = fires(u[odd + j], p[i, start + j])
+            uniforms(key, u64(counter) + u64(first // 2), u[:stop - start + odd])
+            z_part, b_part, u_part = z[i, start:stop], b[start:stop], u[odd:]
+            p_part, part = p[i, start:stop], out[i, start:stop]
+            for j in range(stop - start):
+                p_part[j] = sigmoid32(z_part[j] + b_part[j])
+            for j in range(stop - start):
+                part[j] = fires(u_part[j], p_part[j])

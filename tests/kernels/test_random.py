@@ -7,6 +7,7 @@ import inspect
 import math
 import platform
 import re
+import time
 
 import numba
 import numpy as np
@@ -188,3 +189,31 @@ def test_the_loops_run_on_vector_registers_and_round_every_step(name):
         assert re.search(rf"v?{operation}\s.*[xyz]mm", assembly), f"no {operation} on vectors"
     assert not re.search(r"vfn?m(add|sub)", assembly), "two operations rounded as one: other bits on another machine"
     assert not re.search(r"call.*\b(logf?|sinf?|cosf?|expf?)\b", assembly)
+
+
+@pytest.mark.skipif(not JIT, reason="NUMBA_DISABLE_JIT is set: nothing is compiled")
+def test_fused_kernels_cost_what_their_parts_cost():
+    """Vector code that is there but not entered shows in no listing, only on the clock: then 3 to 4 times the parts."""
+    @jit_exact
+    def sigmoids(x, out):
+        for i in range(x.size):
+            out[i] = kernels.sigmoid32(x[i])
+
+    key, counter, z, b = u32(1), u64(2), np.linspace(-4, 4, 50_000, dtype=f32).reshape(100, 500), np.ones(500, f32)
+    p, out = np.full_like(z, 0.5), np.empty_like(z)
+    calls = {
+        "uniforms": lambda: kernels.uniforms(key, counter, out.reshape(-1)),
+        "sigmoids": lambda: sigmoids(z.reshape(-1), out.reshape(-1)),
+        "bernoulli": lambda: kernels.bernoulli(key, counter, z.reshape(-1), out.reshape(-1)),
+        "sigmoid_bernoulli": lambda: kernels.sigmoid_bernoulli(key, counter, z.reshape(-1), out.reshape(-1)),
+        "bias_sigmoid_bernoulli": lambda: kernels.bias_sigmoid_bernoulli(key, counter, z, b, p, out),
+    }
+    best = dict.fromkeys(calls, math.inf)
+    for _ in range(40):
+        for name, call in calls.items():
+            start = time.perf_counter()
+            call()
+            best[name] = min(best[name], time.perf_counter() - start)
+    parts = best["uniforms"] + best["sigmoids"]
+    assert best["bernoulli"] < 2 * best["uniforms"]
+    assert best["sigmoid_bernoulli"] < 2 * parts and best["bias_sigmoid_bernoulli"] < 2 * parts
