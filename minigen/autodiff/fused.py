@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .elementwise import expm1, sigmoid, silu, where
-from .fast import FAST, fast  # noqa: F401  (the table is known under this room's name too)
+from .fast import fast
 from .reductions import mean
 from .reductions import sum as total
 from .rules import primitive

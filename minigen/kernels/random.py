@@ -5,7 +5,7 @@ counter, its high word is word 1). A draw that starts at `counter` takes for its
     uniforms, bernoulli and kin   block counter + i // 2: a for even i, b for odd i,
     normals                       block counter + i // 2: cosine for even i, sine for odd i,
     uniforms64                    block counter + i,
-    normals64                     blocks counter + i and its neighbour of the pair: 2 (i // 2), 2 (i // 2) + 1,
+    normals64                     block counter + 2 (i // 2) for the radius, the next one for the angle,
 so a draw may be cut anywhere between two pairs. The next draw starts behind: (n + 1) // 2 blocks for n numbers in
 single precision, n rounded up to even in double. Counters wrap at 2^64. Twins in `reference_random.py` give the same
 bits: all arithmetic is exact on integers or rounded one operation at a time (`jit_exact`).
