@@ -3,6 +3,7 @@
 Read `base.py` first: it fixes the direction and the sign for every flow.
 """
 
+from .autoregressive import MaskedAutoregressive
 from .base import Compose, Flow, FlowModel, Inverse
 from .dequantize import Dequantised
 from .elementwise import Affine, Logit

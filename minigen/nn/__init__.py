@@ -8,4 +8,5 @@ from .convolution import Conv2d, ConvTranspose2d
 from .fast import use_kernels
 from .init import INITIALISERS, glorot_normal, glorot_uniform, he_normal, he_uniform, orthogonal, zeros
 from .layers import ACTIVATIONS, MLP, Embedding, LayerNorm, Linear
+from .masked import MADE
 from .module import Module

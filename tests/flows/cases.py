@@ -6,7 +6,17 @@ import numpy as np
 
 from minigen.checks import Box, Interval
 from minigen.distributions import Independent, Uniform
-from minigen.flows import Affine, Compose, DenseLinear, Inverse, Logit, Planar, PLULinear, QRLinear
+from minigen.flows import (
+    Affine,
+    Compose,
+    DenseLinear,
+    Inverse,
+    Logit,
+    MaskedAutoregressive,
+    Planar,
+    PLULinear,
+    QRLinear,
+)
 
 MARGIN = 0.05
 EDGE = MARGIN / (1 - 2 * MARGIN)  # Logit maps (-EDGE, 1 + EDGE) to the real line
@@ -19,6 +29,8 @@ MAKERS = {
     "PLULinear": lambda d, rng: PLULinear(d, rng=rng),
     "QRLinear": lambda d, rng: QRLinear(d, rng=rng),
     "Planar": lambda d, rng: Planar(d, rng=rng),
+    "MaskedAutoregressive": lambda d, rng: MaskedAutoregressive(
+        d, (8, 7), rng=rng, order=rng.permutation(d), degrees="random", activation="tanh"),
     "Logit": lambda d, rng: Logit(d, MARGIN),
 }
 ON_THE_PLANE = [name for name in MAKERS if name != "Logit"]

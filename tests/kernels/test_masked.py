@@ -59,26 +59,26 @@ def by_passes(raw, z):
     return x, alpha.sum(1)
 
 
-def close(found, exact, tol):
+def check_close(found, exact, tol):
     """Largest difference within tol of the largest value (at least 1)."""
     assert found.shape == exact.shape and found.dtype == exact.dtype
     error = np.abs(found - exact).max() / max(1, np.abs(exact).max())
     assert error <= tol, f"off by {error:.1e} of the largest value"
 
 
-def is_right(raw, n, tol=1e-12, kernels=masked, seed=1):
+def check_net(raw, n, tol=1e-12, kernels=masked, seed=1):
     """Samples are those of d passes, the density is that of one, and each undoes the other."""
     z = np.random.default_rng(seed).normal(size=(n, len(raw[3]))).astype(raw[0][0].dtype)
     net = kernels.prepare(*raw)
     x, log_det = kernels.sample(net, z)
     exact, exact_log_det = by_passes(raw, z)
-    close(x, exact, tol)
-    close(log_det, exact_log_det, tol)
+    check_close(x, exact, tol)
+    check_close(log_det, exact_log_det, tol)
     mu, alpha = conditionals(raw, x)
     found, log_det = kernels.density(net, x)
-    close(found, (x - mu) * np.exp(-alpha), tol)
-    close(log_det, -alpha.sum(1), tol)
-    close(found, z, 10 * tol)
+    check_close(found, (x - mu) * np.exp(-alpha), tol)
+    check_close(log_det, -alpha.sum(1), tol)
+    check_close(found, z, 10 * tol)
 
 
 BATCHES = [1, 2, 15, 16, 17, 100]
@@ -89,20 +89,20 @@ DEPTHS = [(), (19,), (90, 7), (20, 61, 33)]
 @pytest.mark.parametrize("n", BATCHES)
 def test_equals_the_plain_passes(n, hidden):
     for order in ORDERS:
-        is_right(raw_net(67, hidden, order=order), n)  # several pieces of the order in both directions
+        check_net(raw_net(67, hidden, order=order), n)  # several pieces of the order in both directions
 
 
 @pytest.mark.parametrize("d, hidden, n", [(1, (), 3), (1, (4,), 20), (2, (5, 3), 40), (3, (200,), 5), (130, (1, 1), 16),
                                           (40, (30, 30), 1000), (6, (10, 10), 10_000)])
 def test_equals_the_plain_passes_at_the_edges(d, hidden, n):
-    is_right(raw_net(d, hidden), n)
+    check_net(raw_net(d, hidden), n)
 
 
 @pytest.mark.parametrize("activation", CODES)
 @pytest.mark.parametrize("n", [3, 33])
 def test_every_activation(activation, n):
-    is_right(raw_net(9, (14, 11), activation=activation), n)
-    is_right(raw_net(9, (14, 11), activation=activation, dtype=np.float32), n, tol=1e-6)
+    check_net(raw_net(9, (14, 11), activation=activation), n)
+    check_net(raw_net(9, (14, 11), activation=activation, dtype=np.float32), n, tol=1e-6)
 
 
 @pytest.mark.parametrize("n", [4, 100])
@@ -111,7 +111,7 @@ def test_float32_samples_are_those_of_plain_passes_to_a_millionth(n):
     z = np.random.default_rng(0).normal(size=(n, 150)).astype(np.float32)
     net = masked.prepare(*raw)
     x = masked.sample(net, z)[0]
-    close(x, by_passes(raw, z)[0], 1e-6)
+    check_close(x, by_passes(raw, z)[0], 1e-6)
     assert np.abs(masked.density(net, x)[0] - z).max() <= 1e-5
 
 
@@ -233,7 +233,7 @@ def test_sampling_kernel_equals_its_twin(name):
             module.sample_block(S, Z, log_det, net.W, *tables, 5, 19)
         results.append((S, log_det))
     for a, b in zip(*results):
-        close(a, b, 1e-12)
+        check_close(a, b, 1e-12)
 
 
 @pytest.mark.parametrize("dtype, tol", [(np.float32, 4e-7), (np.float64, 1e-15)])
@@ -261,9 +261,9 @@ def test_every_kernel_has_a_twin_of_the_same_signature():
 
 
 def test_runs_interpreted():
-    code = ("import numpy as np\nfrom test_masked import is_right, raw_net\nfor n in (2, 17):\n"
-            "    is_right(raw_net(18, (7, 9), activation='tanh'), n)\n    "
-            "is_right(raw_net(18, (7, 9), activation='tanh', dtype=np.float32), n, 1e-6)")
+    code = ("import numpy as np\nfrom test_masked import check_net, raw_net\nfor n in (2, 17):\n"
+            "    check_net(raw_net(18, (7, 9), activation='tanh'), n)\n    "
+            "check_net(raw_net(18, (7, 9), activation='tanh', dtype=np.float32), n, 1e-6)")
     env = {**os.environ, "NUMBA_DISABLE_JIT": "1", "PYTHONPATH": str(Path(__file__).parent)}
     subprocess.run([sys.executable, "-W", "error", "-c", code], env=env, check=True)
 
@@ -321,17 +321,17 @@ SLIPS = {
 }
 
 
-def small_cases(kernels):
+def check_small_cases(kernels):
     for hidden, n in itertools.product([(), (9, 14)], [3, 17]):
-        is_right(raw_net(13, hidden), n, kernels=kernels)
+        check_net(raw_net(13, hidden), n, kernels=kernels)
 
 
 def test_the_interpreted_kernels_are_right():
-    small_cases(interpreted())
+    check_small_cases(interpreted())
 
 
 @pytest.mark.parametrize("slip", SLIPS)
 def test_the_definition_rejects(slip):
     kernels = interpreted(*SLIPS[slip])
     with pytest.raises(AssertionError), np.errstate(all="ignore"):
-        small_cases(kernels)
+        check_small_cases(kernels)
