@@ -108,6 +108,7 @@ def test_cold_is_cold_and_warm_is_warm(monkeypatch):
 def test_a_process_imports_one_case_only():
     """Another case's kernels would be paid for by every peer, and by every first call that is timed."""
     others = ("minigen.bench.cases.realnvp", "numba", "torch", "jax", "rich", "matplotlib")
-    code = f"import sys, minigen.bench.worker, minigen.bench.cases.vae; print([m for m in {others} if m in sys.modules])"
+    modules = "minigen.bench.worker, minigen.bench.cases.vae"
+    code = f"import sys, {modules}; print([m for m in {others} if m in sys.modules])"
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert shown.strip() == "[]"

@@ -39,6 +39,9 @@ def test_verdicts(race):
     assert (met.word, tuple(met.ratio)) == ("met", (0.5, 0.5, 0.5))  # at most: equal is met
     assert (unknown.word, unknown.ratio, unknown.absent) == ("not measured", None, "jax: not installed: jax")
     assert (missed.word, tuple(missed.ratio)) == ("missed", (2.0, 1.5, 2.0))
+    spread = raced(ours=[0.4, 0.6, 0.6], torch=[1.0] * 3, jax="", floor=[9.0] * 3)
+    spread.timings["jax"].seconds = [0.5] * 3
+    assert [v.word for v in verdicts(spread)] == ["missed", "missed", "met"]  # by the median, not the best quarter
     assert [v.word for v in verdicts(raced("B", ours=[1.0], torch=[2.0], jax=[1.0], floor=[1.0]))] == ["missed", "", ""]
 
 
