@@ -16,7 +16,7 @@ import numpy as np
 
 from .fast import fast
 from .fused import ACTIVATIONS, UNFUSED
-from .patches import Blocks, Geometry, add_patches, patches, room
+from .patches import Geometry, add_patches, blocks, patches, room
 from .reductions import sum as total
 from .rules import primitive
 from .shapes import broadcast_to, pad, reshape
@@ -58,16 +58,16 @@ def _correlate(x: np.ndarray, w: np.ndarray | None, z: np.ndarray | None, geomet
     """From one cut of x into patches P: the products P w, channels last, and P'z, shaped as w; None without w or z."""
     x, groups, y, more = _last(x), geometry.groups, None, None
     dtype = np.result_type(*(a for a in (x, w, z) if a is not None))
-    blocks = Blocks(x.shape, kernel, geometry, dtype, scratch)
+    some = blocks(x.shape, kernel, geometry, dtype, scratch)
     if w is not None:
-        y, matrix = room(scratch, "y", (len(x), *blocks.rows, len(w)), dtype), _kernel_matrix(w, groups, scratch)
+        y, matrix = room(scratch, "y", (len(x), *some.rows, len(w)), dtype), _kernel_matrix(w, groups, scratch)
         y_of = _by_group(y, groups)
     if z is not None:
         z_of = _by_group(_channels_last(z, scratch), groups)
         added = room(scratch, "added", (groups, z_of.shape[2], x.shape[3] // groups * kernel[0] * kernel[1]), dtype)
         part = room(scratch, "part", added.shape, dtype)
         added[...] = 0
-    for where, cut in blocks.cut(x):
+    for where, cut in some.cut(x):
         if w is not None:
             np.matmul(cut, matrix, out=y_of[:, where])
         if z is not None:
@@ -93,10 +93,11 @@ def _conv2d_transpose(z: np.ndarray, w: np.ndarray, geometry: Geometry, size: tu
     groups, dtype = geometry.groups, np.result_type(z, w)
     y = room(scratch, "y", (len(z), *size, groups * w.shape[1]), dtype)
     matrix = _kernel_matrix(w, groups, scratch).transpose(0, 2, 1)
-    z_of, blocks = _by_group(_channels_last(z, scratch), groups), Blocks(y.shape, w.shape[2:], geometry, dtype, scratch)
-    for images, where, matrices in blocks:
+    z_of = _by_group(_channels_last(z, scratch), groups)
+    some = blocks(y.shape, w.shape[2:], geometry, dtype, scratch)
+    for images, where, matrices in some:
         np.matmul(z_of[:, where], matrix, out=matrices)
-        blocks.lay(images, y)
+        some.lay(images, y)
     return _finish(y, b, activation)
 
 

@@ -15,7 +15,7 @@ from numpy.lib.stride_tricks import as_strided
 
 from .fast import fast
 
-AT_ONCE = 2 ** 18
+AT_ONCE = 2 ** 17
 FEWEST_ROWS = 256  # a product of fewer is not worth its call
 
 
@@ -85,21 +85,28 @@ def _col2im(columns: np.ndarray, image: np.ndarray, c: int, rows: tuple, kernel:
     add_patches(image, seen.reshape(*seen.shape[:5], -1), geometry)
 
 
+def blocks(shape: tuple[int, ...], kernel: tuple[int, int], geometry: Geometry, dtype: np.dtype,
+           scratch: dict) -> Blocks:
+    """The `Blocks` of that scratch, made when first asked for."""
+    if "blocks" not in scratch:
+        scratch["blocks"] = Blocks(shape, kernel, geometry, dtype)
+    return scratch["blocks"]
+
+
 class Blocks:
     """Images (n, height, width, channels), some at a time, and their patches as matrices."""
 
-    def __init__(self, shape: tuple[int, ...], kernel: tuple[int, int], geometry: Geometry, dtype: np.dtype,
-                 scratch: dict):
+    def __init__(self, shape: tuple[int, ...], kernel: tuple[int, int], geometry: Geometry, dtype: np.dtype):
         self.n, h, w, channels = shape
         (ph, pw), self.geometry, self.kernel = geometry.padding, geometry, kernel
         self.c, width = channels // geometry.groups, kernel[0] * kernel[1] * channels
         self.rows = geometry.positions((h, w), kernel)
         self.of_image = self.rows[0] * self.rows[1]
         self.step = max(1, min(self.n, max(FEWEST_ROWS, AT_ONCE // max(1, width)) // self.of_image))
-        self._image = room(scratch, "image", (self.step, h + 2 * ph, w + 2 * pw, channels), dtype)
+        self._image = np.empty((self.step, h + 2 * ph, w + 2 * pw, channels), dtype)
         self._inside = self._image[:, ph:ph + h, pw:pw + w]
-        self._columns = room(scratch, "columns", (self.step * self.of_image, width), dtype)
-        self._image[...] = 0
+        self._border = (self._image[:, :ph], self._image[:, ph + h:], self._image[:, :, :pw], self._image[:, :, pw + w:])
+        self._columns = np.empty((self.step * self.of_image, width), dtype)
 
     def __iter__(self) -> Iterator[tuple[slice, slice, np.ndarray]]:
         """Which images, which positions of all images, and the room of their patches as matrices of each group."""
@@ -111,6 +118,8 @@ class Blocks:
 
     def cut(self, x: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
         """The positions of each block and the patches there, (groups, positions, kh kw c)."""
+        for side in self._border:
+            side[...] = 0
         for images, where, matrices in self:
             count = images.stop - images.start
             self._inside[:count] = x[images]

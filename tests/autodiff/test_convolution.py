@@ -1,12 +1,15 @@
 """Convolution and pooling: the sum written out, the three readings of one trilinear form, and jax."""
 
 import itertools
+import tracemalloc
 
 import numpy as np
 import pytest
 
 from minigen import autodiff as ad
+from minigen.autodiff import fast
 from minigen.autodiff.convolution import Geometry, overlap_add, windows
+from minigen.autodiff.patches import AT_ONCE
 from minigen.autodiff.rules import RULES
 
 jax = pytest.importorskip("jax", reason="jax is the referee of values and gradients")
@@ -164,3 +167,107 @@ IMAGE, KERNEL = np.ones((1, 2, 5, 5)), np.ones((2, 2, 3, 3))
 def test_refusals_name_the_argument(f, message):
     with pytest.raises(ValueError, match=message):
         f()
+
+
+FORMS = {
+    "conv2d": lambda x, w, z, geometry: (x, w, geometry, None, None),
+    "conv2d with bias": lambda x, w, z, geometry: (x, w, geometry, normal(8, 1, 1).astype(x.dtype), "tanh"),
+    "conv2d_transpose": lambda x, w, z, geometry: (z, w, geometry, x.shape[2:], None, None),
+    "conv2d_transpose with bias": lambda x, w, z, geometry: (z, w, geometry, x.shape[2:],
+                                                             normal(4, 1, 1).astype(x.dtype), "relu"),
+    "conv2d_weight": lambda x, w, z, geometry: (x, z, geometry, w.shape[2:]),
+}
+LAID = [Geometry((2, 2), (1, 1), (1, 1), 1), Geometry((1, 2), (0, 2), (2, 1), 2), Geometry((2, 1), (0, 0), (1, 3), 4)]
+
+
+def arguments(form, geometry, seed=0, n=3):
+    """What the rule of that form takes, in float32, and the rule."""
+    x, w = normal(n, 4, 9, 8, seed=seed), normal(8, 4 // geometry.groups, 3, 2, seed=seed)
+    z = normal(n, 8, *geometry.positions((9, 8), (3, 2)), seed=seed)
+    return RULES[form.split()[0]], FORMS[form](*(a.astype(np.float32) for a in (x, w, z)), geometry)
+
+
+@pytest.fixture
+def kernels(monkeypatch):
+    """The compiled kernels serve in this test; their names as they are called."""
+    from minigen.kernels import fused, patches
+
+    called = []
+
+    def counted(room, name):
+        return lambda *arrays: (called.append(name), getattr(room, name)(*arrays))[1]
+
+    names = {"im2col": patches, "col2im": patches, "bias_tanh": fused, "bias_relu": fused, "tanh_cotangent": fused}
+    for name, room in names.items():
+        monkeypatch.setitem(fast.FAST, name, counted(room, name))
+    return called
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("geometry", LAID)
+def test_kernels_serve_and_agree_with_numpy(form, geometry, kernels, monkeypatch):
+    rule, values = arguments(form, geometry)
+    quick = rule.forward(*values)
+    assert "col2im" in kernels if "transpose" in form else "im2col" in kernels
+    for name in list(fast.FAST):
+        monkeypatch.delitem(fast.FAST, name)
+    np.testing.assert_allclose(quick, rule.forward(*values), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("geometry", LAID)
+def test_writing_into_a_buffer_is_the_forward_with_workspaces_that_are_kept(form, geometry):
+    scratch, kept = {}, []
+    for seed in range(3):  # other numbers in the same shapes: nothing of an earlier call may remain
+        rule, values = arguments(form, geometry, seed)
+        y = rule.forward(*values)
+        out = np.full(y.shape, np.nan, np.float32)
+        rule.into(out, scratch, *values)
+        assert np.array_equal(out, y)
+        kept.append({name: id(workspace) for name, workspace in scratch.items()})
+    assert kept[0] == kept[1] == kept[2]
+
+
+@pytest.mark.parametrize("form", ["conv2d with bias", "conv2d_transpose with bias", "conv2d_weight"])
+def test_writing_into_a_buffer_allocates_no_arrays(form, kernels):
+    """The smallest workspace is of 9 kB here; views and slices take some hundred bytes."""
+    rule, values = arguments(form, LAID[0], n=40)
+    out, scratch = np.empty(rule.forward(*values).shape, np.float32), {}
+    rule.into(out, scratch, *values)
+    tracemalloc.start()
+    try:
+        rule.into(out, scratch, *values)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 6000
+
+
+def test_memory_of_patches_is_bounded_however_large_the_batch():
+    x, w = normal(300, 8, 16, 16).astype(np.float32), normal(8, 8, 5, 5).astype(np.float32)
+    tracemalloc.start()
+    try:
+        y = ad.conv2d(x, w, padding=2)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < y.nbytes + 4 * 4 * AT_ONCE  # all patches would be 25 times x, 61 MB
+
+
+@pytest.mark.parametrize("activation", ["tanh", "gelu"])
+@pytest.mark.parametrize("f", [lambda x, w, **more: ad.conv2d(x, w, 2, 1, **more),
+                               lambda x, w, **more: ad.conv2d_transpose(x, w, 2, 1, **more)])
+def test_bias_and_activation_in_the_node_are_their_composition(f, activation, kernels):
+    x, w, b = (normal(*shape).astype(np.float32) for shape in ((3, 2, 6, 6), (2, 2, 4, 4), (2, 1, 1)))
+    for i, (ours, theirs) in enumerate(zip(
+            ad.grad(lambda *a: ad.sum(ad.square(f(a[0], a[1], b=a[2], activation=activation))), (0, 1, 2))(x, w, b),
+            ad.grad(lambda *a: ad.sum(ad.square(getattr(ad, activation)(f(*a[:2]) + a[2]))), (0, 1, 2))(x, w, b))):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-4, err_msg=f"argument {i}")
+    assert activation == "gelu" or {"bias_tanh", "tanh_cotangent"} <= set(kernels)
+
+
+def test_bias_and_activation_that_do_not_fit_are_refused():
+    with pytest.raises(ValueError, match=r"conv2d: b has shape \(2,\); expected \(2, 1, 1\)"):
+        ad.conv2d(IMAGE, KERNEL, b=np.ones(2))
+    with pytest.raises(ValueError, match="conv2d_transpose: activation is 'x'; expected None or one of relu"):
+        ad.conv2d_transpose(IMAGE, KERNEL, activation="x")
