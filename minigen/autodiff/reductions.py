@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -149,7 +150,7 @@ def _plain(g: Any) -> bool:
 
 def _rows(x: np.ndarray) -> np.ndarray:
     """A contiguous array as a matrix of its last axis; a view."""
-    return x.reshape(int(np.prod(x.shape[:-1])), x.shape[-1])
+    return x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
 
 
 logsumexp = primitive("logsumexp", _logsumexp, _logsumexp_vjp)
