@@ -31,31 +31,38 @@ def run(names: list[str] | None = None, *, json_path: Path | None = None, figure
     for path in (json_path, figure_path):
         if path is not None and not path.absolute().parent.is_dir():
             raise ValueError(f"bench: {path} cannot be written, its folder does not exist")
-    console, races = Console(), []
-    found = machine.describe()
+    console, races, found, interrupted = Console(), [], machine.describe(), False
     for line in machine.lines(found, threads):
         console.print(line, highlight=False)
-    for k, (case, setting) in enumerate(chosen, 1):
-        turns = min(rounds, SELF_TIMED_ROUNDS) if case.times_itself else rounds
-        with _progress(console, f"{k} of {len(chosen)}: {case.name}, setting {setting}") as say:
-            races.append(compare(case, threads=threads, rounds=turns, setting=setting, report=say))
-        tables.show(console, races[-1])
-        if json_path is not None:
-            _write_whole(json_path, json.dumps(record(races, found), indent=1) + "\n")
-        if races[-1].interrupted:
-            break
+    try:
+        for k, (case, setting) in enumerate(chosen, 1):
+            turns = min(rounds, SELF_TIMED_ROUNDS) if case.times_itself else rounds
+            with _progress(console, f"{k} of {len(chosen)}: {case.name}, setting {setting}") as say:
+                races.append(compare(case, threads=threads, rounds=turns, setting=setting, report=say))
+            tables.show(console, races[-1])
+            if races[-1].interrupted:
+                raise KeyboardInterrupt
+            _write(json_path, races, found, interrupted)
+    except KeyboardInterrupt:
+        interrupted = True
     print(f"\n{tables.summary(races)}")
+    _write(json_path, races, found, interrupted)
     if figure_path is not None:
         _draw(console, races, figure_path)
-    if races[-1].interrupted:
+    if interrupted:
         raise KeyboardInterrupt
     return races
 
 
-def record(races: list[Race], found: dict) -> dict:
-    """Everything measured, for JSON: seconds of every round, ratios, targets, verdicts."""
-    return {"format": "minigen.bench/1", "machine": found, "interrupted": any(race.interrupted for race in races),
-            "results": [_record(race) for race in races]}
+def _write(path: Path | None, races: list[Race], found: dict, interrupted: bool) -> None:
+    """Everything measured, as JSON: seconds of every round, ratios, targets, verdicts; never half a file."""
+    if path is None:
+        return
+    record = {"format": "minigen.bench/1", "machine": found, "interrupted": interrupted,
+              "results": [_record(race) for race in races]}
+    part = path.with_name(f".{path.name}.part")
+    part.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    os.replace(part, path)
 
 
 def _record(race: Race) -> dict:
@@ -104,10 +111,3 @@ def _draw(console, races: list[Race], path: Path) -> None:
     from .figure import ratios
 
     plots.save(ratios(races), path)
-
-
-def _write_whole(path: Path, text: str) -> None:
-    """All of it or nothing: a reader never sees half a file."""
-    part = path.with_name(f".{path.name}.part")
-    part.write_text(text, encoding="utf-8")
-    os.replace(part, path)

@@ -64,6 +64,11 @@ def vanishes():
     return lambda: next(turns, None) is None and os._exit(9)
 
 
+def tired():
+    """A step of two milliseconds, of half a second under setting B."""
+    return lambda: time.sleep(0.002 if "OPENBLAS_CORETYPE" in os.environ else 0.5)
+
+
 def threads():
     """The number of threads that it is told, as its own seconds."""
     return lambda: float(os.environ["OMP_NUM_THREADS"])

@@ -142,7 +142,7 @@ from minigen import cli
 from minigen.bench.case import Case
 from minigen.bench.catalogue import CASES
 harness.BLOCK_SECONDS = harness.PAUSE_SECONDS = 0.02
-CASES["fake"] = Case("fake", "sleepers", "fake_peers", races={"quick": ("slow",)})
+CASES["fake"] = Case("fake", "sleepers", "fake_peers", races={"quick": ("tired",)})
 cli.main()
 """
 
@@ -153,8 +153,9 @@ def test_ctrl_c_on_the_command_line(fake, tmp_path):
     words = [sys.executable, "-c", INTERRUPTED, *"bench fake --rounds 10 --threads 1 --json".split(), str(file)]
     child = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
     deadline = time.monotonic() + 60
-    while not file.exists() and time.monotonic() < deadline:  # the first setting is done
+    while not file.exists() and time.monotonic() < deadline:  # then the first setting is done
         time.sleep(0.02)
+    time.sleep(0.2)
     os.killpg(child.pid, signal.SIGINT)  # as a terminal sends it: to the whole group
     out, err = child.communicate(timeout=60)
     assert child.returncode == 130 and err.strip().endswith("what had been measured by then is above")
