@@ -18,14 +18,14 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from .masked_activations import CODES
-from .masked_density import bias_activate, columns_to_rows, rows_to_columns, standardise
+from .masked_density import bias_activate, standardise
 from .masked_sampling import sample_block, sample_rows
 
-FEW = 16  # data below which sampling goes row by row
-STEPS = 24  # steps that are taken without a product between them
+FEW = 10  # data below which sampling goes row by row
+UNITS = 64  # of one layer, at most, that are computed without a product between them
 DENSITY_BLOCKS = 8  # pieces into which a density pass cuts the order: 1/2 + 1/16 of the dense work
 LEAST = 16  # inputs of such a piece, below which calls cost more than zeros
-PANEL = 512  # data at a time, so that their units stay in the cache
+PANEL = 1024  # data at a time: wide products are fast ones, and memory has a bound
 _scratch = threading.local()
 
 
@@ -90,7 +90,7 @@ def prepare(weights: Sequence[np.ndarray], biases: Sequence[np.ndarray], degrees
     for l, W in enumerate(weights):
         out = flat[start:start + W.size].reshape(W.shape[::-1])
         start += W.size
-        columns_to_rows(W[sorting[l]], sorting[l + 1], out)
+        out[...] = W[np.ix_(sorting[l], sorting[l + 1])].T
         for row, seen in zip(out, first[l, steps[l] + (l > 0)]):
             row[seen:] = 0
     return MaskedNet(flat, np.concatenate([b[s] for b, s in zip(biases, sorting[1:])]), order, first, activation)
@@ -107,7 +107,7 @@ def density(net: MaskedNet, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def _density_panel(net: MaskedNet, x: np.ndarray, z: np.ndarray, log_det: np.ndarray) -> None:
     S, Z, _ = _units(net, len(x))
-    columns_to_rows(x, net.order, S[:net.d])
+    S[:net.d] = x[:, net.order].T
     for block in _cuts(net.d, max(1, min(DENSITY_BLOCKS, net.d // LEAST))):
         d0, d1 = block.start, block.stop
         for l, (W, b) in enumerate(net.layers, start=1):
@@ -118,7 +118,7 @@ def _density_panel(net: MaskedNet, x: np.ndarray, z: np.ndarray, log_det: np.nda
                 bias_activate(H, b[j0:j1], CODES[net.activation])
             else:
                 standardise(H, b[j0:j1], S[block], Z[block], log_det)
-    rows_to_columns(Z, net.order, z)
+    z[:, net.order] = Z.T
 
 
 def sample(net: MaskedNet, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -133,7 +133,7 @@ def sample(net: MaskedNet, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def _sample_panel(net: MaskedNet, z: np.ndarray, x: np.ndarray, log_det: np.ndarray) -> None:
     S, Z, T = _units(net, len(z))
-    columns_to_rows(z, net.order, Z)
+    Z[...] = z[:, net.order].T
     S[net.d:] = net.b[:, None]
     tables = net.W, net.first, net.rows, net.at, CODES[net.activation]
     for d0, d1, products in net.plan:
@@ -141,7 +141,7 @@ def _sample_panel(net: MaskedNet, z: np.ndarray, x: np.ndarray, log_det: np.ndar
         for W, below, above in products:
             H = S[above]
             np.add(H, np.matmul(W, S[below], out=T[:len(H)]), out=H)
-    rows_to_columns(S[:net.d], net.order, x)
+    x[:, net.order] = S[:net.d].T
 
 
 def _plan(net: MaskedNet, d0: int, d1: int) -> Iterator[tuple[int, int, list]]:
@@ -151,7 +151,7 @@ def _plan(net: MaskedNet, d0: int, d1: int) -> Iterator[tuple[int, int, list]]:
     One half is taken, what it gives is added to the other half, then that is taken, each by the same rule: half of all
     multiplications are then in one product for each layer, a quarter in two, an eighth in four.
     """
-    if d1 - d0 <= STEPS:
+    if d1 - d0 == 1 or (net.first[:, d1] - net.first[:, d0]).max() <= UNITS:
         yield d0, d1, []
         return
     middle = (d0 + d1) // 2

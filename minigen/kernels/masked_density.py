@@ -8,30 +8,6 @@ from __future__ import annotations
 from .jit import jit
 from .masked_activations import activate, exponential
 
-TILE = 16  # rows of x that are read together: one cache line of the panel in float32
-
-
-@jit
-def columns_to_rows(x, order, out):
-    """out_js <- x_{s, order_j}. x: (n, d), order: (m,) columns, out: (m, n)"""
-    n = x.shape[0]
-    for s0 in range(0, n, TILE):
-        s1 = min(n, s0 + TILE)
-        for j in range(order.size):
-            for s in range(s0, s1):
-                out[j, s] = x[s, order[j]]
-
-
-@jit
-def rows_to_columns(y, order, out):
-    """out_{s, order_j} <- y_js. y: (m, n), order: (m,) columns, out: (n, d)"""
-    n = y.shape[1]
-    for s0 in range(0, n, TILE):
-        s1 = min(n, s0 + TILE)
-        for j in range(order.size):
-            for s in range(s0, s1):
-                out[s, order[j]] = y[j, s]
-
 
 @jit
 def bias_activate(H, b, code):

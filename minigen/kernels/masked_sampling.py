@@ -23,27 +23,30 @@ def dot(w, x):
 
 
 @jit
-def add_combination(y, w, X):
-    """y_s <- y_s + sum_k w_k X_ks. y: (n,), w: (m,), X: (m, n); four rows of X at a time"""
-    m = w.size // 4 * 4
-    for k in range(0, m, 4):
-        w0, w1, w2, w3 = w[k], w[k + 1], w[k + 2], w[k + 3]
-        x0, x1, x2, x3 = X[k], X[k + 1], X[k + 2], X[k + 3]
-        for s in range(y.size):
-            y[s] += (w0 * x0[s] + w1 * x1[s]) + (w2 * x2[s] + w3 * x3[s])
-    for k in range(m, w.size):
-        w0, x0 = w[k], X[k]
-        for s in range(y.size):
-            y[s] += w0 * x0[s]
+def add_combination(S, r, W, start, below, m):
+    """S_r <- S_r + sum_{k<m} W_{start+k} S_{below+k}. S: (units, n), W: flat; four rows of S at a time
+
+    Whole arrays and places in them: a view of a row costs as much as the arithmetic on it.
+    """
+    n, fours = S.shape[1], m // 4 * 4
+    for k in range(0, fours, 4):
+        w0, w1, w2, w3 = W[start + k], W[start + k + 1], W[start + k + 2], W[start + k + 3]
+        j = below + k
+        for s in range(n):
+            S[r, s] += (w0 * S[j, s] + w1 * S[j + 1, s]) + (w2 * S[j + 2, s] + w3 * S[j + 3, s])
+    for k in range(fours, m):
+        w0, j = W[start + k], below + k
+        for s in range(n):
+            S[r, s] += w0 * S[j, s]
 
 
 @jit
-def draw_affine(x, z, mu, alpha, log_det):
-    """x <- z exp(alpha) + mu,  log_det <- log_det + alpha. All (n,)"""
-    for s in range(x.size):
-        x[s] = z[s] * exponential(alpha[s]) + mu[s]
-    for s in range(x.size):
-        log_det[s] += alpha[s]
+def draw_affine(S, Z, d, j, log_det):
+    """x <- z exp(alpha) + mu,  log_det <- log_det + alpha, for x, z, mu, alpha in the rows S_d, Z_d, S_j, S_{j+1}"""
+    for s in range(log_det.size):
+        S[d, s] = Z[d, s] * exponential(S[j + 1, s]) + S[j, s]
+    for s in range(log_det.size):
+        log_det[s] += S[j + 1, s]
 
 
 @jit
@@ -56,15 +59,12 @@ def sample_block(S, Z, log_det, W, first, rows, at, code, d0, d1):
     for d in range(d0, d1):
         for l in range(1, last + 1):
             width, seen, ready = first[l - 1, d_all], first[l - 1, d0], first[l - 1, d if l == 1 else d + 1]
-            X = S[rows[l - 1] + seen:rows[l - 1] + ready]
             for j in range(first[l, d], first[l, d + 1]):
-                start = at[l] + j * width
-                y = S[rows[l] + j]
-                add_combination(y, W[start + seen:start + ready], X)
+                r = rows[l] + j
+                add_combination(S, r, W, at[l] + j * width + seen, rows[l - 1] + seen, ready - seen)
                 if l < last:
-                    activate(y, code)
-        j = rows[last] + 2 * d
-        draw_affine(S[d], Z[d], S[j], S[j + 1], log_det)
+                    activate(S[r], code)
+        draw_affine(S, Z, d, rows[last] + 2 * d, log_det)
 
 
 @jit

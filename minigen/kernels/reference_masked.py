@@ -31,16 +31,6 @@ def activate(y: np.ndarray, code: int) -> None:
     y[...] = FUNCTIONS[NAMES[code]](y)
 
 
-def columns_to_rows(x: np.ndarray, order: np.ndarray, out: np.ndarray) -> None:
-    """out_js <- x_{s, order_j}"""
-    out[...] = x[:, order].T
-
-
-def rows_to_columns(y: np.ndarray, order: np.ndarray, out: np.ndarray) -> None:
-    """out_{s, order_j} <- y_js"""
-    out[:, order] = y.T
-
-
 def bias_activate(H: np.ndarray, b: np.ndarray, code: int) -> None:
     """H_js <- f(H_js + b_j)"""
     H[...] = FUNCTIONS[NAMES[code]](H + b[:, None])
@@ -58,15 +48,15 @@ def dot(w: np.ndarray, x: np.ndarray) -> float:
     return np.dot(w, x)
 
 
-def add_combination(y: np.ndarray, w: np.ndarray, X: np.ndarray) -> None:
-    """y <- y + w X"""
-    y += w @ X
+def add_combination(S: np.ndarray, r: int, W: np.ndarray, start: int, below: int, m: int) -> None:
+    """S_r <- S_r + sum_{k<m} W_{start+k} S_{below+k}"""
+    S[r] += W[start:start + m] @ S[below:below + m]
 
 
-def draw_affine(x: np.ndarray, z: np.ndarray, mu: np.ndarray, alpha: np.ndarray, log_det: np.ndarray) -> None:
+def draw_affine(S: np.ndarray, Z: np.ndarray, d: int, j: int, log_det: np.ndarray) -> None:
     """x <- z exp(alpha) + mu,  log_det <- log_det + alpha"""
-    x[...] = z * np.exp(alpha) + mu
-    log_det += alpha
+    S[d] = Z[d] * np.exp(S[j + 1]) + S[j]
+    log_det += S[j + 1]
 
 
 def sample_block(S: np.ndarray, Z: np.ndarray, log_det: np.ndarray, W: np.ndarray, first: np.ndarray, rows: np.ndarray,
@@ -81,7 +71,7 @@ def sample_block(S: np.ndarray, Z: np.ndarray, log_det: np.ndarray, W: np.ndarra
             units += weights[j0:j1, seen:ready] @ S[rows[l - 1] + seen:rows[l - 1] + ready]
             if l < last:
                 activate(units, code)
-        draw_affine(S[d], Z[d], *S[rows[last] + 2 * d:rows[last] + 2 * d + 2], log_det)
+        draw_affine(S, Z, d, rows[last] + 2 * d, log_det)
 
 
 def sample_rows(S: np.ndarray, Z: np.ndarray, log_det: np.ndarray, W: np.ndarray, b: np.ndarray, first: np.ndarray,

@@ -81,7 +81,7 @@ def check_net(raw, n, tol=1e-12, kernels=masked, seed=1):
     check_close(found, z, 10 * tol)
 
 
-BATCHES = [1, 2, 15, 16, 17, 100]
+BATCHES = [1, 2, 9, 10, 15, 16, 17, 100]
 DEPTHS = [(), (19,), (90, 7), (20, 61, 33)]
 
 
@@ -196,14 +196,11 @@ def arrays(dtype, *shapes):
     return [np.ascontiguousarray(rng.normal(size=shape), dtype) for shape in shapes]
 
 
-PERMUTED = np.random.default_rng(3).permutation(19)
 TWINS = {
-    "columns_to_rows": lambda t: (*arrays(t, (37, 19)), PERMUTED, np.zeros((19, 37), t)),
-    "rows_to_columns": lambda t: (*arrays(t, (19, 37)), PERMUTED, np.zeros((37, 19), t)),
     "bias_activate": lambda t: (*arrays(t, (5, 33), 5), CODES["tanh"]),
     "standardise": lambda t: (*arrays(t, (10, 33), 10, (5, 33), (5, 33), 33),),
-    "add_combination": lambda t: (*arrays(t, 33, 11, (11, 33)),),
-    "draw_affine": lambda t: (*arrays(t, *[33] * 5),),
+    "add_combination": lambda t: (*arrays(t, (20, 33)), 2, *arrays(t, 40), 9, 6, 11),
+    "draw_affine": lambda t: (*arrays(t, (7, 33), (7, 33)), 1, 4, *arrays(t, 33)),
 }
 
 
@@ -276,7 +273,7 @@ def interpreted(name="", old="", new=""):
     found = {}
     for module in ("masked_density", "masked_sampling", "masked"):
         text = Path(MODULES[module].__file__).read_text().replace("from .jit import jit\n", "jit = lambda f: f\n")
-        text = text.replace("STEPS = 24 ", "STEPS = 4 ").replace("LEAST = 16 ", "LEAST = 4 ")
+        text = text.replace("UNITS = 64 ", "UNITS = 8 ").replace("LEAST = 16 ", "LEAST = 4 ")
         if module == name:
             assert old in text
             text = text.replace(old, new)
@@ -300,24 +297,23 @@ SLIPS = {
                                                   "np.matmul(W, S[below], out=H)"),
     "a density block does not see itself": ("masked", "net.first[l - 1, d1]\n", "net.first[l - 1, d0]\n"),
     "outputs left in the natural order": ("masked", "(2 * order[:, None]", "(2 * np.arange(d)[:, None]"),
-    "order applied in place of its inverse": ("masked", "rows_to_columns(S[:net.d], net.order, x)",
-                                              "rows_to_columns(S[:net.d], np.argsort(net.order), x)"),
-    "noise in the natural order": ("masked", "columns_to_rows(z, net.order, Z)",
-                                   "columns_to_rows(z, np.arange(net.d), Z)"),
+    "order applied in place of its inverse": ("masked", "x[:, net.order] = S[:net.d].T",
+                                              "x[...] = S[:net.d].T[:, net.order]"),
+    "noise in the natural order": ("masked", "Z[...] = z[:, net.order].T", "Z[...] = z.T"),
+    "data in the natural order": ("masked", "S[:net.d] = x[:, net.order].T", "S[:net.d] = x.T"),
     "biases not sorted with their units": ("masked", "[b[s] for b, s", "[b for b, s"),
     "a unit finished one step early": ("masked_sampling", "d if l == 1 else d + 1]", "d]"),
-    "units of the block's first steps not added": ("masked_sampling", "range(0, m, 4)", "range(4, m, 4)"),
-    "last terms of a sum left out": ("masked_sampling", "range(m, w.size)", "range(m + 1, w.size)"),
+    "units of the block's first steps not added": ("masked_sampling", "range(0, fours, 4)", "range(4, fours, 4)"),
+    "last terms of a sum left out": ("masked_sampling", "range(fours, m)", "range(fours + 1, m)"),
     "no activation": ("masked_sampling", "if l < last:", "if l < last - 1:"),
     "activated outputs": ("masked_sampling", "if l < last:", "if l <= last:"),
-    "sign of alpha in sampling": ("masked_sampling", "exponential(alpha[s])", "exponential(-alpha[s])"),
+    "sign of alpha in sampling": ("masked_sampling", "* exponential(S[j + 1, s])", "* exponential(-S[j + 1, s])"),
     "sign of alpha row by row": ("masked_sampling", "exponential(S[s, j + 1])", "exponential(-S[s, j + 1])"),
-    "sign of the log-det of sampling": ("masked_sampling", "log_det[s] += alpha[s]", "log_det[s] -= alpha[s]"),
-    "mu and alpha exchanged": ("masked_sampling", "S[j], S[j + 1], log_det", "S[j + 1], S[j], log_det"),
+    "sign of the log-det of sampling": ("masked_sampling", "log_det[s] += S[j + 1, s]", "log_det[s] -= S[j + 1, s]"),
+    "mu and alpha exchanged": ("masked_sampling", "S[j + 1, s]) + S[j, s]", "S[j, s]) + S[j + 1, s]"),
     "sign of alpha in the density": ("masked_density", "exponential(-alpha[s] - a)", "exponential(alpha[s] + a)"),
     "sign of the log-det of the density": ("masked_density", "log_det[s] -= ", "log_det[s] += "),
     "bias of alpha forgotten": ("masked_density", "log_det[s] -= alpha[s] + a", "log_det[s] -= alpha[s]"),
-    "last tile of rows": ("masked_density", "s1 = min(n, s0 + TILE)", "s1 = min(n - 1, s0 + TILE)"),
 }
 
 
