@@ -24,15 +24,21 @@ def main(module: str, peer: str, threads: int, times_itself: bool) -> None:
         start = time.perf_counter()
         own = step()
         first = own if times_itself else time.perf_counter() - start
-    except ImportError as error:
-        print(json.dumps({"absent": f"not installed: {error.name}" if error.name else str(error)}), file=answers)
-        return
-    except Absent as error:
-        print(json.dumps({"absent": str(error)}), file=answers)
+    except Exception as error:  # of any library: the race goes on without this peer
+        print(json.dumps({"absent": _why(error)}), file=answers)
         return
     print(json.dumps({"first": first}), file=answers)
     for line in sys.stdin:
         print(_own_block(step, int(line)) if times_itself else _block(step, int(line)), file=answers)
+
+
+def _why(error: Exception) -> str:
+    """One line: the first that the error has, with the next where that only announces it."""
+    if isinstance(error, ModuleNotFoundError):
+        return f"not installed: {error.name}"
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [""]
+    said = " ".join(lines[:2] if lines[0].endswith(":") else lines[:1])
+    return said if isinstance(error, Absent) else f"failed: {type(error).__name__}: {said}"
 
 
 def _block(step, steps: int) -> float:

@@ -45,6 +45,12 @@ def broken():
     return step
 
 
+def crashes():
+    """A process that ends while it builds its step."""
+    print("Illegal instruction (core dumped)", file=sys.stderr, flush=True)
+    os._exit(132)
+
+
 def dies():
     """A process that ends in its second block, with a last word."""
     turns = iter(range(8))

@@ -19,13 +19,14 @@ def test_ratios_of_peers_of_known_speed(fake):
 
 
 def test_absent_peers_say_why(fake):
-    case = fake({"quick": ("missing", "refused", "broken", "dies", "vanishes")})
+    case = fake({"quick": ("missing", "refused", "broken", "crashes", "dies", "vanishes")})
     race = compare(case, threads=1, rounds=4, setting="B")
     said = {name: timing.absent for name, timing in race.timings.items()}
     assert said["quick"] == "" and len(race.timings["quick"].seconds) == 4
     assert said["missing"] == "not installed: a_package_that_nobody_has"
     assert said["refused"] == "no compiler on this machine"
-    assert said["broken"] == "ended before its first step: ZeroDivisionError: nothing to divide by"
+    assert said["broken"] == "failed at its first step: ZeroDivisionError: nothing to divide by"
+    assert said["crashes"] == "ended before its first step: Illegal instruction (core dumped)"
     assert said["dies"].startswith("ended in round ") and said["dies"].endswith(": Illegal instruction (core dumped)")
     assert said["vanishes"] == "ended before the first round: exit code 9, without a word"
     assert not any(race.timings[name].seconds for name in said if said[name])

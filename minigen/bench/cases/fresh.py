@@ -29,7 +29,7 @@ def seconds_of(lines: str, env: Mapping[str, str] | None = None) -> float:
 
 
 def importing(module: str) -> Callable[[], float]:
-    """Seconds of importing a module; ImportError where it is not installed."""
+    """Seconds of importing a module; ModuleNotFoundError where it is not installed."""
     if find_spec(module) is None:
-        raise ImportError(name=module)
+        raise ModuleNotFoundError(name=module)
     return lambda: seconds_of(f"import {module}")
