@@ -31,7 +31,8 @@ class Case:
     """A race. `module` holds one function per peer, named as the peer, that returns a step: a function of nothing.
 
     races: each step of ours, and the peers whose time it is divided by. passes: of a peer whose step is one of
-    several like passes, how many make a whole. A step of a case that `times_itself` returns its own seconds.
+    several like passes, how many make a whole. A step of a case that `times_itself` returns its own seconds. A
+    builder raises ModuleNotFoundError, or Absent with a reason, where its peer cannot run.
     """
 
     name: str

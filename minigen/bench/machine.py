@@ -10,15 +10,18 @@ from pathlib import Path
 PACKAGES = ("numpy", "numba", "torch", "jax", "autograd", "scikit-learn")
 VECTOR_SETS = {"sse4_2": "SSE4.2", "avx": "AVX", "avx2": "AVX2", "fma": "FMA", "avx512f": "AVX-512", "asimd": "NEON"}
 
+BUSY = 0.3  # of the cores: more load than this before the bench begins disturbs it
+
 
 def describe() -> dict:
-    """Processor, its vector instruction sets where the system tells them, cores, versions, BLAS variable."""
+    """Processor, vector instruction sets where the system tells them, cores, versions, BLAS variable, load before."""
     vendor, model, flags = _processor()
     return {"processor": model, "vendor": vendor,
             "vector_sets": [name for flag, name in VECTOR_SETS.items() if flag in flags],
             "cores": _cores(), "system": platform.system(), "python": platform.python_version(),
             "versions": {name: _version(name) for name in PACKAGES},
-            "OPENBLAS_CORETYPE": os.environ.get("OPENBLAS_CORETYPE")}
+            "OPENBLAS_CORETYPE": os.environ.get("OPENBLAS_CORETYPE"),
+            "load": os.getloadavg()[0] if hasattr(os, "getloadavg") else None}
 
 
 def lines(machine: dict, threads: int) -> list[str]:
@@ -26,6 +29,9 @@ def lines(machine: dict, threads: int) -> list[str]:
     sets = ", ".join(machine["vector_sets"]) or "not told by this system"
     told = [f"{machine['processor']}, {machine['cores']} cores; {threads} threads for every peer; vector sets: {sets}",
             ", ".join(f"{name} {number or 'not installed'}" for name, number in machine["versions"].items())]
+    if (machine["load"] or 0) > machine["cores"] * BUSY:
+        told.append(f"The machine is busy or just was (load {machine['load']:.1f}): threads that wait for each other "
+                    "suffer most from that, and the ratios mean little.")
     if threads > machine["cores"]:
         told.append(f"{threads} threads share {machine['cores']} cores: they wait for each other.")
     if "AVX-512" in machine["vector_sets"]:

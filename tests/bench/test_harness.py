@@ -25,7 +25,7 @@ def test_absent_peers_say_why(fake):
     assert said["quick"] == "" and len(race.timings["quick"].seconds) == 4
     assert said["missing"] == "not installed: a_package_that_nobody_has"
     assert said["refused"] == "no compiler on this machine"
-    assert said["broken"] == "failed at its first step: ZeroDivisionError: nothing to divide by"
+    assert said["broken"] == "failed: ZeroDivisionError: nothing to divide by"
     assert said["crashes"] == "ended before its first step: Illegal instruction (core dumped)"
     assert said["dies"].startswith("ended in round ") and said["dies"].endswith(": Illegal instruction (core dumped)")
     assert said["vanishes"] == "ended before the first round: exit code 9, without a word"

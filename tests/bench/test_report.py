@@ -170,7 +170,8 @@ def test_ctrl_c_on_the_command_line(fake, tmp_path):
     ("", [], "not told by this system"),
 ])
 def test_the_machine_in_words(vendor, sets, told):
-    found = machine.describe() | {"vendor": vendor, "vector_sets": sets, "cores": 2}
+    found = machine.describe() | {"vendor": vendor, "vector_sets": sets, "cores": 2, "load": 0.5}
     text = " ".join(machine.lines(found, 4))
+    assert "load" not in text and "(load 0.7)" in " ".join(machine.lines(found | {"load": 0.7}, 4))
     assert told in text and "numpy" in text and "4 threads share 2 cores" in text
     assert ("Setting A" in text) == bool(sets)
