@@ -77,8 +77,11 @@ class MaskedAutoregressive(Flow):
 
     def _on_tape(self, x: Any) -> bool:
         """Whether anything asks for a gradient; also where the kernels would have to change the precision of x."""
-        asked = any(tensor.requires_grad for tensor in (*self.parameters(), x) if isinstance(tensor, ad.Tensor))
-        return x.dtype != self.dtype or (ad.is_recording() and asked)
+        layers = self.net.layers
+        if not ad.is_recording():
+            return x.dtype != layers[0].W.dtype
+        return x.dtype != layers[0].W.dtype or getattr(x, "requires_grad", False) or any(
+            f.W.requires_grad or f.b.requires_grad for f in layers)
 
     def _conditionals(self, x: Any) -> tuple[Any, Any]:
         """mu(x), alpha(x): (batch, d) each."""

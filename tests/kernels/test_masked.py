@@ -5,6 +5,7 @@ import itertools
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,13 +13,7 @@ import numpy as np
 import pytest
 
 from minigen import autodiff as ad
-from minigen.kernels import (
-    masked,
-    masked_activations,
-    masked_density,
-    masked_sampling,
-    reference_masked,
-)
+from minigen.kernels import masked, masked_activations, masked_density, masked_sampling, reference_masked
 from minigen.kernels.masked_activations import CODES
 
 MODULES = {m.__name__.rpartition(".")[2]: m for m in (masked, masked_density, masked_sampling)}
@@ -113,6 +108,21 @@ def test_float32_samples_are_those_of_plain_passes_to_a_millionth(n):
     x = masked.sample(net, z)[0]
     check_close(x, by_passes(raw, z)[0], 1e-6)
     assert np.abs(masked.density(net, x)[0] - z).max() <= 1e-5
+
+
+def test_the_dense_twins_are_the_plain_passes():
+    dense = SimpleNamespace(prepare=masked.prepare, sample=reference_masked.sample, density=reference_masked.density)
+    for hidden in DEPTHS:
+        check_net(raw_net(13, hidden, activation="tanh"), 4, kernels=dense)
+
+
+def test_threads_do_not_share_their_room():
+    net = masked.prepare(*raw_net(60, (80, 80)))
+    noise = [np.random.default_rng(seed).normal(size=(40, 60)) for seed in range(8)]
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda z: [masked.sample(net, z)[0] for _ in range(10)], noise))
+    for z, many in zip(noise, found):
+        assert all(np.array_equal(x, masked.sample(net, z)[0]) for x in many)
 
 
 def test_no_output_sees_what_comes_after_it():
