@@ -25,7 +25,7 @@ class MaskedAutoregressive(Flow):
     Forward costs one pass. The inverse needs x_j to find x_i: d passes on the tape; inside `no_grad` each unit of the
     net is computed once (`kernels/masked.py`), which costs about what one pass does, and forward skips the blocks of
     weights that are masked. FloatingPointError where the inverse overflows.
-    Papamakarios et al. 2017, eq. 2-5.
+    Papamakarios et al. 2017, eq. 3-5.
     """
 
     def __init__(self, d: int, hidden: Sequence[int] = (64, 64), *, rng: np.random.Generator, order: Any = "natural",

@@ -26,7 +26,7 @@ class MADE(Module):
     lists the inputs from the first to the last. degrees of hidden units: "sequential", spread evenly over 1..d-1, or
     "random", drawn from `rng` between the least of the layer below and d-1. Order and degrees are saved with the
     parameters. A hidden layer of fewer than d - 1 units cannot have every degree: there is a warning.
-    ValueError names a bad argument. Germain et al. 2015, eq. 11-13 and section 4.
+    ValueError names a bad argument. Germain et al. 2015, sections 4.1 and 4.2.
     """
 
     def __init__(self, d: int, hidden: Sequence[int] = (64, 64), n_out: int = 1, *, rng: np.random.Generator,

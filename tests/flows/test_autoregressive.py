@@ -1,6 +1,7 @@
 """MADE sees only what comes before; the flow on it inverts by degree as by passes, and notices every change."""
 
 import copy
+import itertools
 
 import numpy as np
 import pytest
@@ -54,6 +55,30 @@ def test_an_output_depends_on_earlier_inputs_only(hidden, place, degrees):
     assert np.all(table[~earlier] == 0), "exact zeros"
     assert degrees == "random" or min(hidden, default=d) < d or np.all(table[earlier] > 0), "and nothing else is cut"
     assert table[-1, 0] > 0, "the last sees the first"
+
+
+def mass(made):
+    """Sum of prod_i Bernoulli(x_i | sigmoid(theta_i(x))) over all binary x."""
+    x = np.array(list(itertools.product([0.0, 1.0], repeat=made.d)))
+    with ad.no_grad():
+        return np.exp(ad.value(ad.bernoulli_logits(made(x)[:, :, 0], x))).sum()
+
+
+@pytest.mark.parametrize("degrees", ["sequential", "random"])
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("d, hidden", [(1, (3,)), (8, ()), (8, (9,)), (8, (20, 9, 11))])
+def test_binary_mass_is_one(d, hidden, place, degrees):
+    made = some_made(d, hidden, order=PLACES[place](d), degrees=degrees)
+    assert abs(mass(made) - 1) < 1e-12
+
+
+@pytest.mark.parametrize("layer", [0, 1])
+def test_binary_mass_is_not_one_with_a_mask_too_wide(layer):
+    made = some_made(5, (12,))
+    masks = list(made.masks())
+    masks[layer] = np.ones_like(masks[layer])
+    made.masks = lambda: masks
+    assert abs(mass(made) - 1) > 1e-3
 
 
 @pytest.mark.parametrize("d", [2, 3, 10])
