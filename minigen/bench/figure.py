@@ -24,7 +24,7 @@ def ratios(races: list[Race]) -> Figure:
     heights = [len(_pairs(bars)) + 1 for bars in panels.values()]
     drawn = Figure(figsize=(9, ROW * sum(heights) + 0.5 * len(panels) + 1.6), layout="constrained")
     drawn.suptitle(f"Time of minigen over the time of other engines, medians of paired turns, "
-                   f"{races[0].threads} threads", fontsize=11)
+                   f"threads: {races[0].threads}", fontsize=11)
     grid = drawn.subplots(len(panels), 1, squeeze=False, height_ratios=heights)[:, 0]
     for axes, (title, bars) in zip(grid, panels.items()):
         _panel(axes, title, bars)

@@ -23,6 +23,7 @@ from .case import Case
 BLOCK_SECONDS = 0.15
 PAUSE_SECONDS = 0.05  # the threads of a peer spin for a while after its turn; they must be asleep in the next one's
 LAST_SECONDS = 2.0
+INTERRUPTED = "interrupted"
 SETTINGS = {"A": {"OPENBLAS_CORETYPE": "Haswell"}, "B": {}}
 """BLAS settings: A holds NumPy's products to AVX2 on every x86 processor, B leaves the choice to the library."""
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
@@ -183,7 +184,7 @@ def _keep_whole_rounds(race: Race) -> None:
     whole = min((len(timing.seconds) for timing in present), default=0)
     for timing in present:
         del timing.seconds[whole:]
-        timing.absent = "" if whole else "interrupted"
+        timing.absent = "" if whole else INTERRUPTED
 
 
 def _quartiles(values: Sequence[float]) -> Spread:

@@ -27,8 +27,11 @@ def describe() -> dict:
 def lines(machine: dict, threads: int) -> list[str]:
     """The same in words, with what it means for the ratios."""
     sets = ", ".join(machine["vector_sets"]) or "not told by this system"
-    told = [f"{machine['processor']}, {machine['cores']} cores; {threads} threads for every peer; vector sets: {sets}",
+    told = [f"{machine['processor']}, {machine['cores']} cores; threads of every peer: {threads}; vector sets: {sets}",
             ", ".join(f"{name} {number or 'not installed'}" for name, number in machine["versions"].items())]
+    found = machine["OPENBLAS_CORETYPE"]
+    told.append("Setting A: OPENBLAS_CORETYPE=Haswell, B: without it; it is "
+                f"{'not set' if found is None else found} in this environment, which decides neither")
     if (machine["load"] or 0) > machine["cores"] * BUSY:
         told.append(f"The machine is busy or just was (load {machine['load']:.1f}): threads that wait for each other "
                     "suffer most from that, and the ratios mean little.")

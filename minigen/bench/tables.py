@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.console import Console
 from rich.table import Table
 
-from .harness import Race, Spread
+from .harness import INTERRUPTED, Race, Spread
 from .verdicts import Verdict, verdicts
 
 LABELS = {"eager": "minigen, tape", "replay": "minigen, replayed", "floor": "floor: products alone",
@@ -27,13 +27,13 @@ def show(console: Console, race: Race) -> None:
     else:
         console.print(f"{_title(race)}: nothing was measured", highlight=False)
     for timing in race.timings.values():
-        if timing.absent:
+        if timing.absent and timing.absent != INTERRUPTED:
             console.print(f"absent: {label(race, timing.peer)}: {timing.absent}", highlight=False, markup=False)
 
 
 def _title(race: Race) -> str:
     rounds = max((len(timing.seconds) for timing in race.timings.values()), default=0)
-    return (f"{race.case.title}\nsetting {race.setting}, {race.threads} threads, {rounds} rounds"
+    return (f"{race.case.title}\nsetting {race.setting}, threads: {race.threads}, rounds: {rounds}"
             + (" (interrupted)" if race.interrupted else ""))
 
 
@@ -47,7 +47,7 @@ def _times(race: Race) -> Table:
             continue
         middle, low, high = (factor * s for s in timing.spread())
         passes = race.case.passes.get(timing.peer)
-        name = label(race, timing.peer) + (f" ({passes} x one pass)" if passes else "")
+        name = label(race, timing.peer) + (f" (x {passes})" if passes else "")
         table.add_row(name, f"{middle:.3f}", f"{low:.3f} - {high:.3f}", f"{timing.first:.2f}")
     return table
 

@@ -82,7 +82,7 @@ def test_figure_draws_every_measured_pair_and_target(race):
     assert (1.5, 2.0) in whiskers
     told = " ".join([drawn.get_suptitle(), axes.get_xlabel(), axes.get_title(loc="left"),
                      *(t.get_text() for t in drawn.legends[0].get_texts())])
-    assert all(word in told for word in ("Time of minigen", "2 threads", "no unit", "faster", "a title", "setting A",
+    assert all(word in told for word in ("Time of minigen", "threads: 2", "no unit", "faster", "a title", "setting A",
                                          "setting B", "quartiles", "target"))
 
 
@@ -93,7 +93,7 @@ def test_a_run_prints_and_writes_all_of_it(fake, tmp_path, capsys, monkeypatch):
                 json_path=tmp_path / "bench.json", figure_path=tmp_path / "bench.png")
     out = capsys.readouterr().out
     assert [race.setting for race in races] == ["B", "A"]
-    assert "vector sets" in out and "1 threads, 1 rounds" in out and "at most 1/1000: missed" in out and ": met" in out
+    assert "vector sets" in out and "threads: 1, rounds: 1" in out and "at most 1/1000: missed" in out and ": met" in out
     assert "absent: missing: not installed: a_package_that_nobody_has" in out
     written = json.loads((tmp_path / "bench.json").read_text())
     assert written["format"] == "minigen.bench/1" and not written["interrupted"] and written["machine"]["cores"] >= 1
