@@ -45,6 +45,7 @@ from .fused import bernoulli_logits, gaussian_kl, layer_norm, linear, masked_lin
 from .gradcheck import GradcheckError, gradcheck
 from .indexing import getitem, index_add, take_along_axis
 from .linalg import diagonal, einsum, matmul, mT, norm, trace
+from .recordable import ensure
 from .reductions import cumsum, log_softmax, logsumexp, max, mean, min, prod, softmax, sum, var
 from .rules import RULES, Rule, primitive
 from .shapes import (

@@ -38,7 +38,7 @@ def backward_to_leaves(root: Tensor, cotangent: Any, *, retain: bool, accumulate
             continue
         # a rule may hand the same array, or a view, to several leaves; each leaf owns its gradient
         if id(g) in given or g.base is not None or not g.flags.writeable or g is cotangent:
-            g = np.array(g)
+            g = g.copy()
         given.add(id(g))
         leaf.grad = g
 
@@ -66,7 +66,7 @@ def seed(root: Tensor, cotangent: Any) -> np.ndarray:
             raise TypeError(f"backward: a value of shape {root.shape} needs a cotangent of that shape; only a scalar "
                             "has a gradient by itself")
         return np.ones_like(root.data)
-    g = np.asarray(value(cotangent), dtype=root.dtype)
+    g = value(cotangent).astype(root.dtype, copy=False)
     if g.shape != root.shape:
         raise ValueError(f"backward: cotangent has shape {g.shape}; expected {root.shape}")
     return g

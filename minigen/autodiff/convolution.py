@@ -17,10 +17,11 @@ import numpy as np
 from .fast import fast
 from .fused import ACTIVATIONS, UNFUSED
 from .patches import Geometry, add_patches, blocks, patches, room
+from .recordable import whole
 from .reductions import sum as total
 from .rules import primitive
 from .shapes import broadcast_to, pad, reshape
-from .tensor import value
+from .tensor import Tensor, value
 
 Pair = int | tuple[int, int]
 
@@ -76,6 +77,12 @@ def _correlate(x: np.ndarray, w: np.ndarray | None, z: np.ndarray | None, geomet
         more = room(scratch, "dw", (z.shape[1], x.shape[3] // groups, *kernel), dtype)
         more[...] = added.reshape(len(more), *kernel, -1).transpose(0, 3, 1, 2)
     return y, more
+
+
+def _both_from_one_cut(d: np.ndarray, w: np.ndarray, z: np.ndarray, geometry: Geometry, scratch: dict) -> tuple:
+    """conv2d(d, w) and conv2d_weight(d, z)"""
+    y, dw = _correlate(d, w, z, geometry, w.shape[2:], scratch)
+    return y.transpose(0, 3, 1, 2), dw
 
 
 def _conv2d(x: np.ndarray, w: np.ndarray, geometry: Geometry, b: np.ndarray | None = None,
@@ -150,9 +157,9 @@ def _transpose_joint(g: Any, y: Any, wanted: list, z: Any, w: Any, geometry: Geo
                      b: Any, activation: str | None) -> list:
     """dz gets conv2d(d, w), dw gets conv2d_weight(d, z), on plain arrays from one cut of d; db the sums of d"""
     d, db = _before_finish(g, y, b, activation, bool(wanted[4]))
-    if type(d) is np.ndarray and wanted[0] and wanted[1]:
-        dz, dw = _correlate(d, w, z, geometry, w.shape[2:], {})
-        return [dz.transpose(0, 3, 1, 2), dw, None, None, db]
+    if not isinstance(d, Tensor) and wanted[0] and wanted[1]:
+        dz, dw = whole(_both_from_one_cut, d, w, z, geometry)
+        return [dz, dw, None, None, db]
     return [_conv(d, w, geometry, None, None) if wanted[0] else None,
             _weight(d, z, geometry, w.shape[2:]) if wanted[1] else None, None, None, db]
 
@@ -259,8 +266,8 @@ def _largest(x: np.ndarray, kernel: tuple[int, int], geometry: Geometry) -> np.n
 
 def _largest_vjp(g: Any, y: Any, x: Any, kernel: tuple[int, int], geometry: Geometry) -> Any:
     """the pixels at the maximum take it all; ties share equally"""
-    share = (_windows(value(x), kernel, geometry) == value(y)).astype(g.dtype)
-    share /= _over_window(np.add, share)
+    share = (windows(value(x), kernel, geometry) == value(y)).astype(g.dtype)
+    share = share / _over_window(np.add, share)
     return overlap_add(g * share, geometry, x.shape[2:])
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.linalg import LinAlgError
 
 from .linalg import matmul, mT
+from .recordable import ensure
 from .rules import primitive
 from .shapes import expand_dims
 from .tensor import Tensor, value, wrap
@@ -71,10 +72,10 @@ def _cholesky_vjp(g: Any, L: Any, A: Any) -> Any:
 cholesky = primitive("cholesky", _cholesky, _cholesky_vjp)
 
 
-def _inverse_transpose(name: str, A: Any, singular: np.ndarray) -> Any:
+def _inverse_transpose(name: str, A: Any, regular: np.ndarray) -> Any:
     """A^-T, or an error that says whose gradient asked for it."""
-    if np.any(singular):
-        raise LinAlgError(f"{name}: its gradient was asked for at a singular matrix, where A^-T does not exist")
+    ensure(regular, lambda: LinAlgError(f"{name}: its gradient was asked for at a singular matrix, where A^-T does not "
+                                        "exist"))
     return mT(inv(A))
 
 
@@ -85,7 +86,7 @@ def _det(A: np.ndarray) -> np.ndarray:
 
 def _det_vjp(g: Any, y: Any, A: Any) -> Any:
     """d det A = det(A) tr(A^-1 dA)"""
-    return expand_dims(g * y, (-2, -1)) * _inverse_transpose("det", A, value(y) == 0)
+    return expand_dims(g * y, (-2, -1)) * _inverse_transpose("det", A, value(y) != 0)
 
 
 def _logabsdet(A: np.ndarray) -> np.ndarray:
@@ -95,7 +96,7 @@ def _logabsdet(A: np.ndarray) -> np.ndarray:
 
 def _logabsdet_vjp(g: Any, y: Any, A: Any) -> Any:
     """d log|det A| = tr(A^-1 dA)"""
-    return expand_dims(g, (-2, -1)) * _inverse_transpose("slogdet", A, value(y) == -np.inf)
+    return expand_dims(g, (-2, -1)) * _inverse_transpose("slogdet", A, value(y) != -np.inf)
 
 
 det = primitive("det", _det, _det_vjp)
@@ -109,4 +110,4 @@ def slogdet(A: Any) -> tuple[Any, Any]:
     """
     y = logabsdet(A)
     sign = np.linalg.slogdet(value(A))[0]
-    return (wrap(np.asarray(sign)) if isinstance(A, Tensor) else sign), y
+    return (wrap(value(sign)) if isinstance(A, Tensor) else sign), y

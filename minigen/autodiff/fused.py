@@ -17,7 +17,7 @@ from .reductions import sum as total
 from .rules import primitive
 from .shapes import expand_dims, reshape, transpose
 from .special import gelu
-from .tensor import value
+from .tensor import Placeholder, value
 
 
 class Activation(NamedTuple):
@@ -152,6 +152,8 @@ def _check_linear(name: str, x: Any, W: Any, b: Any, activation: str | None) -> 
 
 def _log1p(e: np.ndarray) -> np.ndarray:
     """log(1 + e) for 0 <= e <= 1: NumPy's vectorised log, with what 1 + e rounds away put back."""
+    if isinstance(e, Placeholder):
+        return np.log1p(e)
     u = 1 + e
     return np.log(u) + (e - (u - 1)) / u
 

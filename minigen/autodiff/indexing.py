@@ -15,7 +15,7 @@ _getitem = primitive("getitem", lambda x, *key: x[key],
                      lambda g, y, x, *key: _scatter(g, x.shape, *key))
 
 
-def _scatter_forward(g: np.ndarray, shape: tuple[int, ...], *key: Any) -> np.ndarray:
+def scatter_forward(g: np.ndarray, shape: tuple[int, ...], *key: Any) -> np.ndarray:
     """Zeros of `shape` with g added at `key`."""
     out = np.zeros(shape, np.result_type(g))
     if not any(isinstance(k, np.ndarray) and k.dtype != bool for k in key):
@@ -47,7 +47,7 @@ def _scatter_rows(out: np.ndarray, axis: int, indices: np.ndarray, g: np.ndarray
     out[(*(slice(None),) * axis, rows)] = g
 
 
-_scatter = primitive("scatter", _scatter_forward,
+_scatter = primitive("scatter", scatter_forward,
                      lambda g, y, add, shape, *key: _getitem(g, *key))
 
 

@@ -27,12 +27,12 @@ Tensor.__abs__ = lambda a: e.abs(a)
 Tensor.__getitem__ = lambda a, key: indexing.getitem(a, key)
 
 # comparisons have no gradient: they give plain arrays of booleans
-Tensor.__lt__ = lambda a, b: a.data < value(b)
-Tensor.__le__ = lambda a, b: a.data <= value(b)
-Tensor.__gt__ = lambda a, b: a.data > value(b)
-Tensor.__ge__ = lambda a, b: a.data >= value(b)
-Tensor.__eq__ = lambda a, b: a.data == value(b)
-Tensor.__ne__ = lambda a, b: a.data != value(b)
+Tensor.__lt__ = lambda a, b: value(a) < value(b)
+Tensor.__le__ = lambda a, b: value(a) <= value(b)
+Tensor.__gt__ = lambda a, b: value(a) > value(b)
+Tensor.__ge__ = lambda a, b: value(a) >= value(b)
+Tensor.__eq__ = lambda a, b: value(a) == value(b)
+Tensor.__ne__ = lambda a, b: value(a) != value(b)
 
 
 def _backward(self: Tensor, cotangent: Any = None, *, retain: bool = False, accumulate: bool = False) -> None:

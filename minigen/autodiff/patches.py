@@ -105,7 +105,8 @@ class Blocks:
         self.step = max(1, min(self.n, max(FEWEST_ROWS, AT_ONCE // max(1, width)) // self.of_image))
         self._image = np.empty((self.step, h + 2 * ph, w + 2 * pw, channels), dtype)
         self._inside = self._image[:, ph:ph + h, pw:pw + w]
-        self._border = (self._image[:, :ph], self._image[:, ph + h:], self._image[:, :, :pw], self._image[:, :, pw + w:])
+        image = self._image
+        self._border = (image[:, :ph], image[:, ph + h:], image[:, :, :pw], image[:, :, pw + w:])
         self._columns = np.empty((self.step * self.of_image, width), dtype)
 
     def __iter__(self) -> Iterator[tuple[slice, slice, np.ndarray]]:

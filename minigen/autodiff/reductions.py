@@ -25,7 +25,7 @@ def axes_of(axis: Axis, ndim: int) -> tuple[int, ...]:
 
 def floating(x: Any) -> np.ndarray:
     """x as an array of floats: float32 and float64 stay what they are, integers become float64."""
-    x = np.asarray(x)
+    x = value(x)
     return x if x.dtype.kind == "f" else x.astype(float)
 
 

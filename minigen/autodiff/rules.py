@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from . import tensor as tape
-from .tensor import Node, Tensor, wrap
+from .tensor import Node, Placeholder, Tensor, wrap
 
 RULES: dict[str, Rule] = {}
 
@@ -68,12 +68,15 @@ def primitive(name: str, forward: Callable, *vjps: Callable | None, joint: Calla
 
 def apply(rule: Rule, args: tuple, kwargs: dict) -> Any:
     """Compute the value and, where an argument requires a gradient, record the node."""
-    values = [arg.data if type(arg) is Tensor else arg for arg in args]
-    y = rule.forward(*values, **kwargs)
+    if tape.recorder is None:
+        values = [arg.data if type(arg) is Tensor else arg for arg in args]
+        y = rule.forward(*values, **kwargs)
+    else:
+        values, y = tape.recorder.forward(rule, args, kwargs)
     wanted = [arg.requires_grad if type(arg) is Tensor else None for arg in args]
     if True not in wanted and False not in wanted:  # no argument is a Tensor
         return y
-    if type(y) is not np.ndarray:
+    if type(y) is not np.ndarray and not isinstance(y, Placeholder):
         y = np.asarray(y)
     if tape._recording and True in wanted:
         return wrap(y, Node(rule, args, values, wanted, kwargs, y))

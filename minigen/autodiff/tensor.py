@@ -16,6 +16,13 @@ import numpy as np
 ArrayLike = Any
 _ticks = itertools.count()
 _recording = True
+recorder: Any = None  # set by minigen.record while a function is recorded; then every rule is handed to it
+
+
+class Placeholder:
+    """What stands for a plain array while a function is recorded."""
+
+    __slots__ = ()
 
 
 class Node:
@@ -119,7 +126,9 @@ def wrap(data: np.ndarray, node: Node | None = None) -> Tensor:
 
 def value(x: ArrayLike) -> np.ndarray:
     """The plain array of a Tensor, array or number (no copy)."""
-    return x.data if isinstance(x, Tensor) else np.asarray(x)
+    if isinstance(x, Tensor):
+        return x.data if recorder is None else recorder.lift(x)
+    return x if isinstance(x, Placeholder) else np.asarray(x)
 
 
 def is_recording() -> bool:

@@ -50,7 +50,7 @@ def _variable(x: Any, name: str) -> Tensor:
         if x.requires_grad:
             return identity(x)
         x = x.data
-    array = np.asarray(x)
+    array = value(x)
     if array.dtype.kind in "iub" and isinstance(x, int | float):
         array = array.astype(np.float64)
     if array.dtype not in (np.float32, np.float64):
@@ -80,7 +80,7 @@ def _one_array(name: str, y: Any) -> Tensor:
     """The result of a function as a Tensor; a constant one depends on nothing."""
     if isinstance(y, dict | list | tuple):
         raise TypeError(f"{name}: the function must give one array, it gave a {type(y).__name__}")
-    return y if isinstance(y, Tensor) else wrap(np.asarray(y, float))
+    return y if isinstance(y, Tensor) else wrap(value(y).astype(float, copy=False))
 
 
 def value_and_grad(f: Callable, argnums: int | tuple[int, ...] = 0) -> Callable:
@@ -117,7 +117,7 @@ def vjp(f: Callable, *args: Any) -> tuple[Any, Callable]:
         if np.shape(value(g)) != y.shape:
             raise ValueError(f"vjp: cotangent has shape {np.shape(value(g))}; expected {y.shape}")
         with _transform() as is_asked_for:
-            g = g if isinstance(g, Tensor) else wrap(np.asarray(g, y.dtype))
+            g = g if isinstance(g, Tensor) else wrap(value(g).astype(y.dtype, copy=False))
             graph = is_asked_for(g) or is_asked_for(y)
             found = pull_back(y, g, variables, create_graph=graph, retain=True)
         return tuple(rebuild(trees, found))

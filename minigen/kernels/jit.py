@@ -25,15 +25,16 @@ class _Cache(FunctionCache):
 
 def jit(kernel: Callable) -> Callable:
     """Compile serially, without the interpreter; kept on disk between processes where a folder can be written."""
-    return _kept(numba.njit(fastmath=FAST_MATH, error_model="numpy")(kernel), kernel)
+    return kept(numba.njit(fastmath=FAST_MATH, error_model="numpy")(kernel), kernel)
 
 
 def jit_exact(kernel: Callable) -> Callable:
     """As `jit`, but every operation is rounded by itself, as in NumPy: the same bits on every machine."""
-    return _kept(numba.njit(error_model="numpy")(kernel), kernel)
+    return kept(numba.njit(error_model="numpy")(kernel), kernel)
 
 
-def _kept(compiled: Callable, kernel: Callable) -> Callable:
+def kept(compiled: Callable, kernel: Callable) -> Callable:
+    """Let the compiled code of a kernel be kept on disk, where its own folder or the user's cache can be written."""
     if numba.config.DISABLE_JIT:
         return compiled
     try:

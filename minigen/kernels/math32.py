@@ -79,3 +79,35 @@ def softplus32(x):
     """max(x, 0) + log(1 + e^{-|x|})"""
     e = exp32(-abs(x))
     return max(x, f32(0.0)) + (log32(f32(1.0) + e) if e == e else e)
+
+
+@inline
+def log32_any(x):
+    """log x for every x: -inf at 0, nan below, subnormal numbers scaled up first."""
+    small = x < f32(1.1754944e-38)
+    y = log32(x * f32(8388608.0) if small else x) - (f32(15.942385) if small else f32(0.0))
+    y = y if x > f32(0.0) else f32(np.nan)
+    y = f32(-np.inf) if x == f32(0.0) else y
+    return y if x < f32(np.inf) else (x if x > f32(0.0) else f32(np.nan))
+
+
+@inline
+def log1p32(x):
+    """log u + (x - (u - 1)) / u with u = 1 + x: what 1 + x rounds away is put back. Never compile it with `reassoc`."""
+    u = f32(1.0) + x
+    y = log32_any(u) + (x - (u - f32(1.0))) / u
+    return y if (u > f32(0.0)) & (u < f32(np.inf)) else log32_any(u)
+
+
+@inline
+def expm1_32(x):
+    """e^x - 1: a Taylor polynomial for |x| < 1/2, the difference elsewhere."""
+    p = f32(1.0 / 40320.0)
+    p = p * x + f32(1.0 / 5040.0)
+    p = p * x + f32(1.0 / 720.0)
+    p = p * x + f32(1.0 / 120.0)
+    p = p * x + f32(1.0 / 24.0)
+    p = p * x + f32(1.0 / 6.0)
+    p = p * x + f32(0.5)
+    near = x + x * x * p
+    return near if abs(x) < f32(0.5) else exp32(x) - f32(1.0)

@@ -16,8 +16,11 @@ class Decoder(Protocol):
 
     parameters_per_pixel: int
 
-    def fault(self, x: np.ndarray) -> str | None:
-        """Why x is no data for this likelihood, or None."""
+    def fits(self, x: np.ndarray) -> Any:
+        """Whether x is data for this likelihood: one truth value, or several that must all hold."""
+
+    def fault(self, x: np.ndarray) -> str:
+        """What is wrong with x that does not fit."""
 
     def log_prob(self, out: Any, x: Any) -> Any:
         """log p(x | z) in nats, summed over pixels: (batch,)."""
@@ -37,10 +40,13 @@ class BernoulliDecoder:
 
     parameters_per_pixel = 1
 
-    def fault(self, x: np.ndarray) -> str | None:
+    def fits(self, x: np.ndarray) -> Any:
         """x lies in [0, 1]."""
-        low, high = x.min(), x.max()
-        return None if 0 <= low and high <= 1 else f"holds values in [{low:g}, {high:g}]; expected numbers in [0, 1]"
+        return ((x >= 0) & (x <= 1)).all()
+
+    def fault(self, x: np.ndarray) -> str:
+        """The range that x has instead."""
+        return f"holds values in [{x.min():g}, {x.max():g}]; expected numbers in [0, 1]"
 
     def log_prob(self, out: Any, x: Any) -> Any:
         """sum_j x_j t_j - softplus(t_j)."""
@@ -65,9 +71,13 @@ class GaussianDecoder:
     parameters_per_pixel = 2
     widest = 5.0
 
-    def fault(self, x: np.ndarray) -> str | None:
+    def fits(self, x: np.ndarray) -> Any:
         """x is finite."""
-        return None if np.isfinite(x).all() else "holds nan or inf; expected finite numbers"
+        return np.isfinite(x).all()
+
+    def fault(self, x: np.ndarray) -> str:
+        """That it is not."""
+        return "holds nan or inf; expected finite numbers"
 
     def split(self, out: Any) -> tuple[Any, Any]:
         """(mu, log sigma), each (batch, pixels)."""
@@ -101,11 +111,14 @@ class CategoricalDecoder:
     def __init__(self, n_classes: int):
         self.n_classes = n_classes
 
-    def fault(self, x: np.ndarray) -> str | None:
+    def fits(self, x: np.ndarray) -> Any:
         """Each place of x is a one and zeros."""
         places = self._places(x)
-        one_hot = (np.sort(places)[..., -2:] == (0, 1)).all() and (places >= 0).all()
-        return None if one_hot else f"is not one-hot; expected a one and {self.n_classes - 1} zeros in each place"
+        return ((places == 0) | (places == 1)).all() & (ad.sum(places, axis=-1) == 1).all()
+
+    def fault(self, x: np.ndarray) -> str:
+        """That a place is something else."""
+        return f"is not one-hot; expected a one and {self.n_classes - 1} zeros in each place"
 
     def log_prob(self, out: Any, x: Any) -> Any:
         """sum_i log softmax(t_i)[x_i]."""

@@ -50,13 +50,12 @@ class VAE(nn.Module):
 
     def encode(self, x: Any) -> tuple[Any, Any]:
         """(mu(x), log sigma(x)) of q(z|x), each (batch, n_latent)."""
-        numbers = np.asarray(ad.value(x))
+        numbers = ad.value(x)
         if numbers.dtype.kind not in "buif":
             raise TypeError(f"VAE: x has dtype {numbers.dtype}; expected real numbers")
         if numbers.ndim != 2 or numbers.shape[1] != self.n_visible or not len(numbers):
             raise ValueError(f"VAE: x has shape {numbers.shape}; expected (batch, {self.n_visible})")
-        if fault := self.likelihood.fault(numbers):
-            raise ValueError(f"VAE: x {fault}")
+        ad.ensure(self.likelihood.fits(numbers), lambda x: ValueError(f"VAE: x {self.likelihood.fault(x)}"), numbers)
         out = self.encoder(x)
         return out[:, :self.n_latent], out[:, self.n_latent:]
 
@@ -82,8 +81,8 @@ class VAE(nn.Module):
     def loss(self, x: np.ndarray, rng: np.random.Generator) -> Loss:
         """-ELBO, mean over the batch."""
         reconstruction, kl = self.elbo(x, rng)
-        return Loss(ad.mean(kl - reconstruction), {"reconstruction": -float(ad.value(reconstruction).mean()),
-                                                   "kl": float(ad.value(kl).mean())})
+        return Loss(ad.mean(kl - reconstruction), {"reconstruction": -ad.value(reconstruction).mean(),
+                                                   "kl": ad.value(kl).mean()})
 
     def bound(self, x: np.ndarray, rng: np.random.Generator, n_samples: int = 1) -> Likelihood:
         """The ELBO of each datum, log p(x|z) averaged over n_samples draws of z, the KL in closed form."""

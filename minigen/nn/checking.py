@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from minigen import autodiff as ad
 from minigen.autodiff import Tensor
 
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
@@ -62,7 +63,7 @@ def numbers(x: Any, dtype: np.dtype, who: str) -> Any:
     """x as a layer reads it: a Tensor as it is, everything else as an array of the layer's own precision."""
     if isinstance(x, Tensor):
         return x
-    x = np.asarray(x)
+    x = ad.value(x)
     if x.dtype.kind not in "buif":
         raise TypeError(f"{who}: x has dtype {x.dtype}; expected real numbers")
     return x.astype(dtype, copy=False)

@@ -17,8 +17,15 @@ class Module:
 
     A Tensor that requires a gradient is a parameter; one that does not (a running mean, a persistent chain) is state
     that is saved and loaded, but not trained. What is held at several places is counted once, under its first name.
-    Subclasses write `forward`, and `title` where the class name says too little.
+    Subclasses write `forward`, and `title` where the class name says too little. `Module.changes` counts how often an
+    attribute of any module was set: what was recorded before such a change may no longer be what a module does.
     """
+
+    changes = 0
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        Module.changes += 1
+        object.__setattr__(self, name, value)
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """f(x); what a call of the module computes."""
@@ -42,6 +49,16 @@ class Module:
                 raise ValueError(f"{type(self).__name__}: two Tensors are named {name!r}; rename one of them")
             names.add(name)
             yield name, tensor
+
+    def modules(self) -> Iterator[Module]:
+        """The module itself and every module inside, each once."""
+        seen, waiting = set(), [self]
+        while waiting:
+            module = waiting.pop()
+            if id(module) not in seen:
+                seen.add(id(module))
+                yield module
+                waiting += [item for _, item in _held(module, "") if isinstance(item, Module)]
 
     def named_parameters(self) -> Iterator[tuple[str, Tensor]]:
         """(dotted name, Tensor) of every parameter, in the order of the attributes."""

@@ -88,6 +88,14 @@ class Optimiser:
             p.grad = None
         return norm
 
+    def gradients(self) -> list[np.ndarray]:
+        """An array for the gradient of every parameter, beside each other in memory.
+
+        A gradient that is written there and handed over as `.grad` is read by `step` where it is, without a copy.
+        """
+        places = {id(p): place for block in self._blocks for p, place in zip(block.parameters, block.places())}
+        return [places[id(p)] for p in self.parameters]
+
     def state_dict(self) -> dict[str, np.ndarray]:
         """{"steps": count, "m.0": moment of parameter 0, ...}: copies, shaped as the parameters."""
         state = {"steps": np.array(self.steps)}
@@ -135,7 +143,8 @@ class _Block:
         self.spans = [slice(end - p.size, end) for p, end in zip(parameters, ends)]
         self.data = np.empty(ends[-1], parameters[0].dtype)
         self.moments = [np.zeros_like(self.data) for _ in range(slots)]
-        self.gradient = np.empty_like(self.data) if len(parameters) > 1 else None
+        self.gradient = np.empty_like(self.data)
+        self._places: list[np.ndarray] = []
         self.views = [self.data[span].reshape(p.shape) for p, span in zip(parameters, self.spans)]
         for p, view in zip(self.parameters, self.views):
             _adopt(p, view)
@@ -158,10 +167,17 @@ class _Block:
         if missing:
             return [(self.data[span], self._flat(g), *(m[span] for m in self.moments))
                     for g, span in zip(gradients, self.spans) if g is not None]
-        if self.gradient is None:
+        if len(gradients) == 1:
             return [(self.data, self._flat(gradients[0]), *self.moments)]
-        np.concatenate(gradients, axis=None, out=self.gradient)
+        if not self._places or any(g is not place for g, place in zip(gradients, self._places)):
+            np.concatenate(gradients, axis=None, out=self.gradient)
         return [(self.data, self.gradient, *self.moments)]
+
+    def places(self) -> list[np.ndarray]:
+        """The gradient of the block, cut into those of its parameters."""
+        if not self._places:
+            self._places = [self.gradient[span].reshape(view.shape) for span, view in zip(self.spans, self.views)]
+        return self._places
 
     def _flat(self, g: np.ndarray) -> np.ndarray:
         return np.ascontiguousarray(g, self.data.dtype).reshape(-1)

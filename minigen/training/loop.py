@@ -15,11 +15,13 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import numba
 import numpy as np
 
 from minigen import autodiff as ad
 from minigen.nn import Module, use_kernels
 from minigen.optim import EMA, NonFiniteGradient, Optimiser
+from minigen.record import RecordError
 
 from .checkpoints import decode_generator, encode_generator
 from .doors import Data, Plan, rows
@@ -27,6 +29,10 @@ from .interrupts import Interrupts
 from .keeper import Keeper, State, where
 from .progress import choose
 from .records import History, Loss, TrainingError
+from .replay import Replay
+
+REPLAY_FROM = 200
+"""The update from which on steps are replayed: compiling one takes as long as some hundred small steps."""
 
 
 def fit(model: Module, train: Data, *, optimizer: Optimiser, epochs: int, batch_size: int, rng: np.random.Generator,
@@ -83,6 +89,8 @@ class _Run:
         self.saved_at = time.perf_counter()
         self.saved = None if plan.resume else (0, 0)
         self.good, self.good_step = plan.model.state_dict(), self.at.step
+        self.replay: Replay | None = None
+        self.not_replayed = "compilation is switched off" if numba.config.DISABLE_JIT else None
 
     def go(self) -> History:
         """Every epoch that is left, then the weights that the run was for."""
@@ -101,7 +109,7 @@ class _Run:
         elif self._choice() == "ema":
             plan.model.load_state_dict(self._validated_weights())
         return History(at.records, at.best["epoch"] if at.best else None,
-                       "patience" if self._out_of_patience() else "epochs")
+                       "patience" if self._out_of_patience() else "epochs", self.not_replayed)
 
     # ------------------------------------------------------------------------------------------------- training
 
@@ -144,11 +152,9 @@ class _Run:
     def _step(self, batch: Any) -> _Failure | None:
         """One update, or what was not finite instead."""
         plan, at = self.plan, self.at
-        loss = plan.model.loss(batch, plan.rng)
-        values = _values(loss, plan.model)
+        values, loss = self._loss_and_gradients(batch)
         if not math.isfinite(sum(values.values())):
             return self._loss_failure(loss, values)
-        loss.total.backward()
         try:
             plan.optimizer.step(1.0 if plan.schedule is None else plan.schedule(at.step), max_norm=plan.clip)
         except NonFiniteGradient as error:
@@ -162,12 +168,32 @@ class _Run:
         self.shown("step", at.step)
         return None
 
-    def _loss_failure(self, loss: Loss, values: dict[str, float]) -> _Failure:
+    def _loss_and_gradients(self, batch: Any) -> tuple[dict[str, float], Loss | None]:
+        """The loss and its parts, and `.grad` of every parameter; the Loss itself where it came from the tape.
+
+        From update REPLAY_FROM on the step is replayed, where the model allows it: a short run does not wait for a
+        compiler, and a run that was killed and resumed changes over at the same update as one that was not.
+        """
+        plan = self.plan
+        if self.at.step >= REPLAY_FROM and self.not_replayed is None:
+            try:
+                self.replay = self.replay or Replay(plan.model.loss, plan.optimizer, plan.model)
+                return self.replay(batch, plan.rng), None
+            except RecordError as error:
+                self.not_replayed = str(error)
+        loss = plan.model.loss(batch, plan.rng)
+        values = _values(loss, plan.model)
+        if math.isfinite(sum(values.values())):
+            loss.total.backward()
+        return values, loss
+
+    def _loss_failure(self, loss: Loss | None, values: dict[str, float]) -> _Failure:
         """The loss, its parts, and the first parameter that it gives a gradient that is not finite."""
         name = None
-        if loss.total.requires_grad:
+        if loss is not None and loss.total.requires_grad:
             with np.errstate(all="ignore"):
                 loss.total.backward()
+        if loss is None or loss.total.requires_grad:
             name = next((n for n, p in self.plan.model.named_parameters()
                          if p.grad is not None and not np.isfinite(p.grad).all()), None)
         what = f"the loss is not finite ({_told(values)})"

@@ -15,12 +15,13 @@ from minigen.autodiff import Tensor
 class Loss:
     """total = the number that is minimised; parts = what it is made of. Nats per datum.
 
-    total: Tensor without axes, the mean over the batch of sums over the event. parts: {name: float}, reported but not
-    differentiated, as {"reconstruction": 80.1, "kl": 21.3}.
+    total: Tensor without axes, the mean over the batch of sums over the event. parts: {name: number}, reported but not
+    differentiated, as {"reconstruction": 80.1, "kl": 21.3}. Leave numbers that were computed from the batch as NumPy or
+    the engine give them: `float()` would keep the loss from being recorded.
     """
 
     total: Tensor
-    parts: dict[str, float] = field(default_factory=dict)
+    parts: dict[str, Any] = field(default_factory=dict)
 
 
 class TrainingError(RuntimeError):
@@ -40,12 +41,14 @@ class History:
     """What happened, epoch by epoch: `records` are the lines of metrics.jsonl.
 
     A record is {"epoch", "step", "seconds", "train": {"loss", parts ...}} and, where there was validation, "valid".
-    best_epoch: the epoch of the smallest validation loss, or None. stopped: "epochs" or "patience".
+    best_epoch: the epoch of the smallest validation loss, or None. stopped: "epochs" or "patience". not_replayed: why
+    the steps were not recorded and replayed, where the loss does not allow it.
     """
 
     records: list[dict[str, Any]]
     best_epoch: int | None = None
     stopped: str = "epochs"
+    not_replayed: str | None = None
 
     def curve(self, split: str = "train", name: str = "loss") -> np.ndarray:
         """(epochs,): the values of `name` in `split`, "train" or "valid". Raises KeyError for what was not recorded."""

@@ -150,7 +150,7 @@ def test_categorical_mass_and_sampler(rng):
     p = np.exp(decoder.log_prob(np.tile(out, (9, 1)), words))
     assert abs(p.sum() - 1) < 1e-12
     drawn = decoder.sample(np.tile(out, (20_000, 1)), rng)
-    assert decoder.fault(drawn) is None
+    assert decoder.fits(drawn)
     np.testing.assert_allclose(drawn.mean(0), p @ words, atol=0.02)
     np.testing.assert_allclose(decoder.mean(out[None])[0], p @ words, rtol=1e-12)
 
