@@ -50,7 +50,7 @@ class Module:
             names.add(name)
             yield name, tensor
 
-    def modules(self) -> Iterator[Module]:
+    def submodules(self) -> Iterator[Module]:
         """The module itself and every module inside, each once."""
         seen, waiting = set(), [self]
         while waiting:

@@ -45,7 +45,7 @@ class Replay:
         return {name: float(value) for name, value in values.items()}
 
     def _record(self, batch: Any, rng: np.random.Generator) -> Program:
-        kept = [(module, dict(vars(module))) for module in self.model.modules()]
+        kept = [(module, dict(vars(module))) for module in self.model.submodules()]
         changes = Module.changes
         try:
             found = trace_twice(self._step, (batch, rng), [tensor for _, tensor in self.model.named_tensors()])

@@ -6,16 +6,15 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from minigen.autodiff import Tensor
+from minigen.nn import Module
 from minigen.optim import Adam
 from minigen.training import Loss
-
-from ..case import Absent
+from minigen.training.replay import Replay
 
 ModelLoss = Callable[[np.ndarray, np.random.Generator], Loss]
 
 
-def taped(model_loss: ModelLoss, parameters: list[Tensor], optimizer: Adam, batches: Iterator[np.ndarray],
+def taped(model: Module, model_loss: ModelLoss, optimizer: Adam, batches: Iterator[np.ndarray],
           rng: np.random.Generator) -> Callable[[], float]:
     """One step on the tape: loss of the next batch, its gradient, the optimiser."""
 
@@ -28,7 +27,14 @@ def taped(model_loss: ModelLoss, parameters: list[Tensor], optimizer: Adam, batc
     return step
 
 
-def replayed(model_loss: ModelLoss, parameters: list[Tensor], optimizer: Adam, batches: Iterator[np.ndarray],
+def replayed(model: Module, model_loss: ModelLoss, optimizer: Adam, batches: Iterator[np.ndarray],
              rng: np.random.Generator) -> Callable[[], float]:
-    """The same step recorded once, then replayed."""
-    raise Absent("not built yet")
+    """The same step recorded once, then replayed, as `fit` does it."""
+    replay = Replay(model_loss, optimizer, model)
+
+    def step() -> float:
+        values = replay(next(batches), rng)
+        optimizer.step()
+        return values["loss"]
+
+    return step

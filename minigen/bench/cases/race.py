@@ -86,5 +86,4 @@ class Race(ABC):
         nn.use_kernels()
         rng = np.random.default_rng(0)
         model, loss = self.ours(rng)
-        parameters = model.parameters()
-        return loss, parameters, Adam(parameters, lr=1e-3), self.batches(), rng
+        return model, loss, Adam(model.parameters(), lr=1e-3), self.batches(), rng
