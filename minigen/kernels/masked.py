@@ -168,7 +168,8 @@ def _plan(net: MaskedNet, d0: int, d1: int) -> Iterator[tuple[int, int, list]]:
 
 def _sample_few(net: MaskedNet, z: np.ndarray, x: np.ndarray, log_det: np.ndarray) -> None:
     S = _buffer((len(z), net.rows[-1]), z.dtype)
-    sample_rows(S, np.take(z, net.order, axis=1), log_det, net.W, net.b, net.first, net.rows, net.at, CODES[net.activation])
+    noise, code = np.take(z, net.order, axis=1), CODES[net.activation]
+    sample_rows(S, noise, log_det, net.W, net.b, net.first, net.rows, net.at, code)
     x[:, net.order] = S[:, :net.d]
 
 
