@@ -11,12 +11,13 @@ from .verdicts import Verdict, verdicts
 LABELS = {"eager": "minigen, tape", "replay": "minigen, replayed", "floor": "floor: products alone",
           "torch": "torch eager", "torch_fused": "torch, fused Adam", "torch_compile": "torch.compile, fused Adam",
           "jax": "jax jit", "hips": "HIPS autograd"}
+FRESH = {"autodiff": "minigen.autodiff", "cold": "minigen, empty cache", "warm": "minigen, filled cache",
+         "cold_replay": "minigen, replayed, empty cache", "warm_replay": "minigen, replayed, filled cache"}
 
 
 def label(race: Race, peer: str) -> str:
     """A peer as people read it; in a case of fresh processes it is a package, not a way of training."""
-    plain = peer.replace("_", " ")
-    return plain if race.case.times_itself else LABELS.get(peer, plain)
+    return (FRESH if race.case.times_itself else LABELS).get(peer, peer.replace("_", " "))
 
 
 def show(console: Console, race: Race) -> None:

@@ -85,6 +85,11 @@ def test_every_engine_trains_alike(peer):
     assert [other() for _ in range(6)] == pytest.approx([step() for _ in range(6)], rel=1e-4)
 
 
+def test_replay_trains_as_the_tape_does(small):
+    tape, replay = small.eager(), small.replay()
+    assert [replay() for _ in range(6)] == pytest.approx([tape() for _ in range(6)], rel=1e-5)
+
+
 class OneBatch(VAERace):
     """The same minibatch in every step."""
 
