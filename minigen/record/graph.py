@@ -64,10 +64,14 @@ def substitute(tree: Any, array_of: Callable[[Value], Any]) -> Any:
 
 
 class Graph:
-    """Values in the order in which they were made. The same operation on the same values is made once."""
+    """Values in the order in which they were made. The same operation on the same values is made once.
+
+    repeated: how often an operation was asked for that had been made already.
+    """
 
     def __init__(self) -> None:
         self.values: list[Value] = []
+        self.repeated = 0
         self._known: dict[Any, Value] = {}
 
     def outside(self, array: np.ndarray) -> Value:
@@ -84,6 +88,7 @@ class Graph:
             key = (function, frozen(args), frozen(tuple(sorted(kwargs.items()))))
             try:
                 if (known := self._known.get(key)) is not None:
+                    self.repeated += 1
                     return known
             except TypeError:  # an argument that cannot be compared: nothing is shared
                 key = None

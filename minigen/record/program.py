@@ -24,6 +24,7 @@ class Program:
 
     places: results that must be written to a given array, in pairs.
     bytes_live: the most that values need at any one time; bytes_held: what the program holds for them.
+    block: (value, first byte, first step, last step) for each value in the common block; steps as in `plan.items`.
     """
 
     def __init__(self, trace: Trace, places: list[tuple[Value, np.ndarray]] = ()):
@@ -43,6 +44,15 @@ class Program:
         for value, place in copies:
             self._step(np.copyto, place, self.array(value))
         self.results = tree_map(lambda v: _read_only(self.array(v)), trace.results)
+
+    def __repr__(self) -> str:
+        return (f"Program({len(self.values)} values in {len(self.plan.items)} steps, {len(self.steps)} calls, "
+                f"{self.bytes_held} bytes)")
+
+    def __str__(self) -> str:
+        from .show import listing
+
+        return listing(self)
 
     def run(self, arrays: list[np.ndarray], generators: list[np.random.Generator]) -> Any:
         """Compute anew; the results are the program's own arrays, which the next run overwrites."""
@@ -129,6 +139,7 @@ class Program:
             piece = block[shift + offset:shift + offset + value.array.nbytes]
             self._arrays[value.order] = laid_like(piece.view(value.dtype), value.array)
         self.bytes_held, self.bytes_live = size, _most_at_once(lives)
+        self.block = [(value, offset, first, last) for value, offset, (_, first, last) in zip(own, offsets, lives)]
 
     def _keeps_zeros(self, value: Value) -> bool:
         """A joined array with gaps: the zeros are written once, so nobody else may use its memory."""
@@ -141,12 +152,20 @@ class Program:
 
     def _last_uses(self) -> dict[int, int]:
         """The last item that reads the memory of a stored value, itself or through a view."""
-        last: dict[int, int] = {}
-        for index, item in enumerate(self.plan.items):
-            for value in item.values:
-                for read in self.plan.leaves(value) if item.kind == "loop" else self.plan.reads(value):
-                    last[self._owner(read).order] = index
-        return last
+        return {read.order: index for index, item in enumerate(self.plan.items) for read in self.reads(item)}
+
+    def reads(self, item: Item) -> list[Value]:
+        """The values whose memory a step reads, itself or through a view, each once."""
+        found: dict[int, Value] = {}
+        for value in item.values:
+            for read in self.plan.leaves(value) if item.kind == "loop" else self.plan.reads(value):
+                owner = self._owner(read)
+                found[owner.order] = owner
+        return list(found.values())
+
+    def writes(self, item: Item) -> list[Value]:
+        """The values whose memory a step writes, each once."""
+        return list({owner.order: owner for owner in map(self._owner, item.values)}.values())
 
     # --------------------------------------------------------------------------------------------------- calls
 

@@ -143,12 +143,16 @@ class Check:
 
 @dataclass
 class Trace:
-    """A recorded run: all values in order, those of the arguments, and the results as a nest of values."""
+    """A recorded run: all values in order, those of the arguments, and the results as a nest of values.
+
+    repeated: how many operations were asked for again on the same values, and are not among the values twice.
+    """
 
     values: list[Value]
     inputs: list[Value]
     sources: list[Source]
     results: Any
+    repeated: int
 
 
 @contextmanager
@@ -195,7 +199,7 @@ def trace(function: Callable, args: tuple, tensors: list[Tensor] = ()) -> Trace:
     finally:
         for rng, state in states:
             _restore(rng, state)
-    return Trace(recorder.graph.values, inputs, sources, results)
+    return Trace(recorder.graph.values, inputs, sources, results, recorder.graph.repeated)
 
 
 def _state(rng: np.random.Generator) -> Any:
