@@ -38,7 +38,7 @@ class Program:
         self.loops: list[tuple[str, list[Item]]] = []
         self.allocating: list[Value] = []
         copies = self._take_places(places)
-        self._allocate(results)
+        self._allocate()
         self.inputs, self.sources = [self.array(value) for value in trace.inputs], trace.sources
         self._emit()
         for value, place in copies:
@@ -53,6 +53,18 @@ class Program:
         from .show import listing
 
         return listing(self)
+
+    def draw(self, ax: Any = None) -> Any:
+        """A figure of the steps, with what passes between them (`record/pictures.py`)."""
+        from .pictures import draw
+
+        return draw(self, ax)
+
+    def draw_memory(self) -> Any:
+        """A figure of the memory over the steps, without and with reuse (`record/pictures.py`)."""
+        from .pictures import draw_memory
+
+        return draw_memory(self)
 
     def run(self, arrays: list[np.ndarray], generators: list[np.random.Generator]) -> Any:
         """Compute anew; the results are the program's own arrays, which the next run overwrites."""
@@ -116,10 +128,14 @@ class Program:
                 self._arrays[order] = place
         return copies
 
-    def _allocate(self, results: list[Value]) -> None:
+    def lasting(self) -> list[Value]:
+        """The values whose memory the results look into."""
+        return [self._owner(self._by_order[order]) for order in sorted(self.plan.results)]
+
+    def _allocate(self) -> None:
         """Give every stored value its place: one of its own where a result looks at it, else in the common block."""
         plan, own = self.plan, []
-        lasting = {self._owner(value).order for value in results}
+        lasting = {value.order for value in self.lasting()}
         for value in plan.values:
             order = value.order
             if order in self._arrays or order not in plan.stored or order in plan.home:

@@ -74,7 +74,7 @@ def does(program: Program, item: Item) -> str:
         return " @ ".join(_shape(v.shape) for v in value.inputs())
     if item.kind == "join":
         return f"{_result(value)}: {len(program.plan.joins[value.order])} parts laid into place"
-    return f"{_result(value)}: {_called(value)}"
+    return f"{_result(value)}: {value.function.method if item.kind == 'draw' else _called(value)}"
 
 
 def body(program: Program, item: Item) -> list[Value]:
@@ -114,6 +114,8 @@ def _called(value: Value) -> str:
     if value.name == "cast":
         return f"astype {value.dtype}"
     axis = value.kwargs.get("axis")
+    if isinstance(axis, tuple):
+        axis = " ".join(map(str, axis))
     return value.name if axis is None else f"{value.name} axis {axis}"
 
 
