@@ -48,11 +48,17 @@ def dequantise(x: ArrayLike, levels: int, rng: np.random.Generator, *, dtype: DT
     such integers, NaN or nothing at all.
     """
     x = _grey(_filled(x, "dequantise"), levels, "dequantise")
-    dtype = np.dtype(dtype)
-    u = require_generator(rng, "dequantise").random(x.shape, dtype=dtype)
-    low, high = _bins(levels, dtype)
-    # Rounding can carry (x + u) / levels across the edge of its bin, in float32 even up to 1.
-    return np.clip(((x + u) / levels).astype(dtype, copy=False), low[x], high[x])
+    return spread(x, require_generator(rng, "dequantise").random(x.shape, dtype=np.dtype(dtype)), levels)
+
+
+def spread(x: np.ndarray, u: np.ndarray, levels: int) -> np.ndarray:
+    """(x + u) / levels, kept inside its bin: rounding can carry it across the edge, in float32 even up to 1.
+
+    x, u: any one shape; the result has the precision of u. ValueError for x that are not integers 0..levels-1.
+    """
+    x = _grey(_filled(x, "dequantise"), levels, "dequantise")
+    low, high = _bins(levels, u.dtype)
+    return np.clip(((x + u) / levels).astype(u.dtype, copy=False), low[x], high[x])
 
 
 def minibatches(

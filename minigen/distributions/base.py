@@ -85,7 +85,7 @@ class Distribution:
     def _event(self, x: Any) -> Array:
         """x, after checking that it holds events of this distribution."""
         if not isinstance(x, ad.Tensor):
-            x = np.asarray(x, self.dtype if isinstance(x, int | float) else None)
+            x = np.asarray(x, self.dtype) if isinstance(x, int | float) else ad.value(x)
         if x.dtype.kind not in "fiub":
             raise TypeError(f"{self._name}: x holds {x.dtype}; expected numbers")
         cut = x.ndim - self.event_ndim

@@ -66,7 +66,7 @@ class RBM(nn.Module):
         v_k = self.gibbs(v, self.cd_steps, rng)
         contrast = ad.mean(self.free_energy(v)) - ad.mean(self.free_energy(v_k))
         back = self.visible_probabilities(self.hidden_probabilities(v))
-        return Loss(contrast, {"reconstruction_error": float(((v - back) ** 2).sum(-1).mean())})
+        return Loss(contrast, {"reconstruction_error": ((v - back) ** 2).sum(-1).mean()})
 
     def log_z(self) -> float:
         """log Z in nats: the sum over the smaller side is enumerated, the other side is summed in closed form.

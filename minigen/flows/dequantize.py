@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from minigen import nn
-from minigen.data import dequantise
+from minigen.autodiff.recordable import whole
+from minigen.data.transforms import spread
 from minigen.distributions.likelihood import Likelihood
-from minigen.nn.checking import whole
+from minigen.nn.checking import generator
+from minigen.nn.checking import whole as whole_number
 from minigen.training import Loss
 
 from .base import FlowModel
@@ -21,7 +23,7 @@ class Dequantised(nn.Module):
     """
 
     def __init__(self, model: FlowModel, levels: int):
-        self.model, self.levels, self.d = model, whole(levels, "levels", "Dequantised", least=2), model.d
+        self.model, self.levels, self.d = model, whole_number(levels, "levels", "Dequantised", least=2), model.d
 
     def fit_to(self, x: np.ndarray, rng: np.random.Generator) -> None:
         """Let the flow start from the data (see `Compose.fit_to`)."""
@@ -35,7 +37,7 @@ class Dequantised(nn.Module):
     def log_likelihood(self, x: np.ndarray, rng: np.random.Generator, n_samples: int = 10) -> Likelihood:
         """The bound of each datum, averaged over n_samples draws of u."""
         draws = np.stack([self.model.log_likelihood(self._noisy(x, rng)).value
-                          for _ in range(whole(n_samples, "n_samples", "Dequantised"))])
+                          for _ in range(whole_number(n_samples, "n_samples", "Dequantised"))])
         draws -= self.d * np.log(self.levels)
         error = draws.std(0, ddof=1) / np.sqrt(n_samples) if n_samples > 1 else None
         return Likelihood(draws.mean(0), "bound", f"uniform dequantisation, {n_samples} draws", error)
@@ -46,4 +48,5 @@ class Dequantised(nn.Module):
         return np.clip(np.floor(self.levels * y), 0, self.levels - 1)
 
     def _noisy(self, x: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        return dequantise(x, self.levels, rng, dtype=self.model.flow.dtype)
+        u = generator(rng, "Dequantised").random(x.shape, dtype=self.model.flow.dtype)
+        return whole(lambda x, u, _: spread(x, u, self.levels), x, u)

@@ -60,10 +60,10 @@ class Logit(Flow):
         x = self._read(x, "x")
         scale = 1 - 2 * self.margin
         y = self.margin + scale * x
-        outside = (ad.value(y) <= 0) | (ad.value(y) >= 1)
-        if outside.any():
-            raise ValueError(f"{self.title()}: x has the entry {ad.value(x)[outside][0]:g}; expected [0, 1], or beyond "
-                             f"it by less than {self.margin / scale:.3g}: scale the data first")
+        inside = (ad.value(y) > 0) & (ad.value(y) < 1)
+        ad.ensure(inside, lambda x, inside: ValueError(
+            f"{self.title()}: x has the entry {x[~inside][0]:g}; expected [0, 1], or beyond it by less than "
+            f"{self.margin / scale:.3g}: scale the data first"), x, inside)
         log_y, log_rest = ad.log(y), ad.log(1 - y)
         return log_y - log_rest, self.d * float(np.log(scale)) - ad.sum(log_y + log_rest, axis=-1)
 

@@ -134,9 +134,8 @@ class QRLinear(_Linear):
     def orthogonal(self) -> Any:
         """Q = H_1 ... H_k, (d, d)."""
         squares = ad.sum(self.v * self.v, axis=1)
-        if not ad.value(squares).all():
-            raise ValueError(f"{self.title()}: row {np.argmin(ad.value(squares))} of v is 0; a reflection needs a "
-                             "direction")
+        ad.ensure(ad.value(squares) != 0, lambda squares: ValueError(
+            f"{self.title()}: row {np.argmin(squares)} of v is 0; a reflection needs a direction"), squares)
         Q = np.eye(self.d, dtype=self.v.dtype)
         for k in range(self.v.shape[0]):
             v = self.v[k]

@@ -33,8 +33,7 @@ class Planar(Flow):
     def constrained(self) -> tuple[Any, Any]:
         """(u^, m): (d,) and the scalar 1 + w'u^ > 0."""
         square = ad.sum(self.w * self.w)
-        if not ad.value(square):
-            raise ValueError(f"{self.title()}: w is 0; a ridge needs a direction")
+        ad.ensure(ad.value(square) != 0, lambda: ValueError(f"{self.title()}: w is 0; a ridge needs a direction"))
         wu = ad.sum(self.w * self.u)
         m = ad.softplus(wu)
         return self.u + self.w * ((m - 1 - wu) / square), m
