@@ -76,7 +76,7 @@ def draw_memory(program: Program) -> Figure:
                 axes.text((first + last + 1) / 2, (begin + nbytes / 2) / size, f"%{value.order}", size=7.5,
                           ha="center", va="center")
         axes.axhline(program.bytes_live / size, color="black", linestyle="--", linewidth=1)
-        axes.set(xlim=(0, len(program.plan.items)), ylim=(0, 1.03 * end / size or 1), xlabel="step")
+        axes.set(xlim=(0, len(program.plan.items) or 1), ylim=(0, 1.03 * end / size or 1), xlabel="step")
         axes.set_title(title, fontsize=10)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     left.set_ylabel(f"memory ({unit})")
@@ -95,7 +95,7 @@ def _spans(program: Program) -> dict[int, tuple[Value, list[int], list[int], int
         for value in program.reads(item):
             if value.order in found and index not in found[value.order][1]:
                 found[value.order][2].append(index)
-        for value in program.writes(item):
+        for value in program.writes(item) if item.kind != "check" else ():
             found.setdefault(value.order, (value, [], []))[1].append(index)
     end = len(program.plan.items)
     return {order: (value, makers, readers, end if order in lasting else max(makers + readers))

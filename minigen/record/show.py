@@ -45,10 +45,10 @@ def summary(program: Program) -> list[str]:
     recorded, kept = _operations(program.trace.values), _operations(program.values)
     apart = sum(v.array.nbytes for v, *_ in program.block)
     nests = sum(item.kind == "loop" for item in program.plan.items)
-    return [f"{recorded + program.trace.repeated} operations recorded, {program.trace.repeated} of them repeated and "
+    return [f"{_count(recorded + program.trace.repeated, 'operation')} recorded, {program.trace.repeated} of them repeated and "
             f"{recorded - kept} dead: {kept} are left",
-            f"{len(program.plan.items)} steps in {len(program.steps)} calls; {nests} loops in {len(program.loops)} "
-            "compiled functions",
+            f"{_count(len(program.plan.items), 'step')} in {_count(len(program.steps), 'call')}; "
+            f"{_count(nests, 'loop')} in {_count(len(program.loops), 'compiled function')}",
             f"{program.bytes_held} bytes of memory in one block, {program.bytes_live} in use at most at one time; "
             f"{apart} without reuse"]
 
@@ -108,6 +108,10 @@ def dot(program: Program) -> str:
 
 def _operations(values: list[Value]) -> int:
     return sum(v.function is not None for v in values)
+
+
+def _count(n: int, thing: str) -> str:
+    return f"{n} {thing}{'s' * (n != 1)}"
 
 
 def _called(value: Value) -> str:
