@@ -44,8 +44,7 @@ def _smaller(a, b):
 
 def _sign(x):
     """-1, 0 or 1; nan of nan"""
-    one = x - x + type(x)(1)
-    return one if x > 0 else (-one if x < 0 else x)
+    return type(x)(1) if x > 0 else (type(x)(-1) if x < 0 else x)
 
 
 def _exp(x):

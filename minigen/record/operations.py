@@ -55,7 +55,9 @@ def is_map(value: Value) -> bool:
     function = value.function
     if function not in MAPS and function not in HEAVY:
         return False
-    if set(value.kwargs) or not all(isinstance(x, Value | int | float | np.generic) for x in operands(value)):
+    if set(value.kwargs) or function is np.where and len(value.args) < 3:
+        return False
+    if not all(isinstance(x, Value | int | float | np.generic) for x in operands(value)):
         return False
     known = all(x.dtype in (*FLOATS, BOOL) for x in [value, *value.inputs()])
     if not known:

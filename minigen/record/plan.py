@@ -233,13 +233,16 @@ def _is_product(value: Value) -> bool:
     a, b = value.args[:2]
     if value.kwargs or len(value.args) != 2 or not (isinstance(a, Value) and isinstance(b, Value)):
         return False
+    if value.function is np.dot and b.array.ndim > 2:  # pairs every matrix with every other, which matmul does not
+        return False
     return a.dtype == b.dtype == value.dtype and value.dtype.kind == "f" and a.array.ndim and b.array.ndim
 
 
 def _joins(values: list[Value], users: dict[int, list[Value]]) -> Iterator[tuple[Value, list[Part]]]:
     """Values that are put together from parts: concatenations, zeros around a part, sums of such with no overlap."""
     for value in values:
-        if value.function is np.concatenate and all(isinstance(part, Value) for part in value.args[0]):
+        joined = value.function is np.concatenate and len(value.args) == 1 and value.kwargs.get("axis", 0) is not None
+        if joined and all(isinstance(part, Value) for part in value.args[0]):
             axis, edge, parts = value.kwargs.get("axis", 0) % value.array.ndim, 0, []
             for part in value.args[0]:
                 key = (slice(None),) * axis + (slice(edge, edge + part.shape[axis]),)

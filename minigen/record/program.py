@@ -10,13 +10,11 @@ from numpy.lib.stride_tricks import as_strided
 
 from minigen.autodiff.containers import tree_map
 
-from .graph import Value, living, substitute, values_in
+from .graph import RecordError, Value, living, substitute, values_in
 from .loops import nest
 from .memory import ALIGNMENT, laid_like, layout
 from .plan import Item, Plan, covers
 from .tracing import Draw, Trace, Whole, WholeRule
-
-MOST_LOOPS, MOST_ARRAYS = 6, 32  # nests and arrays of one compiled function: more of them take long to compile
 
 
 class Program:
@@ -35,7 +33,7 @@ class Program:
         self._by_order = {value.order: value for value in self.values}
         self._arrays: dict[int, Any] = {}
         self.steps: list[tuple[Callable, tuple]] = []
-        self.loops: list[tuple[str, list[Item]]] = []
+        self.loops: list[tuple[str, Item]] = []
         self.allocating: list[Value] = []
         copies = self._take_places(places)
         self._allocate()
@@ -186,32 +184,18 @@ class Program:
     # --------------------------------------------------------------------------------------------------- calls
 
     def _emit(self) -> None:
-        waiting: list[Item] = []
         for item in self.plan.items:
-            if item.kind == "loop":
-                waiting.append(item)
-                continue
-            self._emit_loops(waiting)
-            waiting = []
             getattr(self, f"_emit_{item.kind}")(item)
-        self._emit_loops(waiting)
 
-    def _emit_loops(self, items: list[Item]) -> None:
-        """Consecutive nests as one compiled function, as long as it stays short."""
+    def _emit_loop(self, item: Item) -> None:
+        """One compiled function for each nest: equal nests of several layers are then compiled once."""
         from .compile import compiled
 
-        while items:
-            writer = _Signature()
-            lines, taken = [], 0
-            for item in items[:MOST_LOOPS]:
-                if taken and len(writer.arrays) + len(item.reads) > MOST_ARRAYS:
-                    break
-                lines += nest(item, self.plan, self.memory, writer.array, writer.length)
-                taken += 1
-            source = "\n".join([f"def loops({', '.join(writer.parameters())}):", *lines, ""])
-            self.steps.append((compiled(source), tuple(writer.arguments())))
-            self.loops.append((source, items[:taken]))
-            items = items[taken:]
+        signature = _Signature()
+        lines = nest(item, self.plan, self.memory, signature.array, signature.length)
+        source = "\n".join([f"def loops({', '.join(signature.parameters())}):", *lines, ""])
+        self._step(compiled(source), *signature.arguments())
+        self.loops.append((source, item))
 
     def _emit_product(self, item: Item) -> None:
         value, = item.values
@@ -316,6 +300,9 @@ def _draw_into(source: Any, method: str, out: np.ndarray) -> None:
 def _copy_into(out: Any, function: Callable, args: Any, kwargs: dict) -> None:
     found = function(*args, **kwargs)
     for buffer, array in zip(out, found) if isinstance(out, tuple) else [(out, found)]:
+        if np.shape(array) != buffer.shape:
+            raise RecordError(f"replay: {getattr(function, '__name__', function)} answered an array of shape "
+                              f"{np.shape(array)}, but {buffer.shape} when it was recorded")
         np.copyto(buffer, array)
 
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from minigen.autodiff.containers import leaves
+from minigen.autodiff.containers import leaves, tree_map
 
-from .graph import RecordError, difference
+from .graph import RecordError, Value, difference
 from .program import Program
 from .tracing import Trace, trace
 
@@ -42,7 +42,7 @@ class Recorded:
 
     def program(self, *args: Any) -> Program:
         """The program for arguments of these shapes, recorded now if there is none yet."""
-        key = tuple(form(x) for x in leaves(list(args)))
+        key = structure(args)
         if key not in self.programs:
             self.programs[key] = Program(trace_twice(self.function, args))
         return self.programs[key]
@@ -51,15 +51,31 @@ class Recorded:
 def trace_twice(function: Callable, args: tuple, tensors: list = ()) -> Trace:
     """The recorded run, if a second one does the same."""
     first, second = trace(function, args, tensors), trace(function, args, tensors)
-    if (how := difference(first.values, second.values)) is not None:
+    how = difference(first.values, second.values)
+    if how is None and tree_map(_order, first.results) != tree_map(_order, second.results):
+        how = "they hand back other results"
+    if how is not None:
         raise RecordError(f"record: two recordings of the same call differ: {how}. Something changes in Python from "
                           "call to call (a counter, a generator that is not an argument): hand it over as an "
                           "argument, or run this function without recording it")
     return first
 
 
+def _order(value: Value) -> int:
+    return value.order
+
+
 def form(x: Any) -> Any:
     """What a program depends on of an argument: shape and precision of an array, the value of anything else."""
     if isinstance(x, np.ndarray):
         return (x.shape, x.dtype)
-    return type(x) if isinstance(x, np.random.Generator) else ("static", repr(x) if isinstance(x, float) else x)
+    return type(x) if isinstance(x, np.random.Generator) else (type(x), repr(x) if isinstance(x, float) else x)
+
+
+def structure(args: Any) -> Any:
+    """The forms of the arguments, nested as they are."""
+    if isinstance(args, dict):
+        return ("dict", *((name, structure(x)) for name, x in args.items()))
+    if isinstance(args, list | tuple):
+        return (type(args), *(structure(x) for x in args))
+    return None if args is None else form(args)

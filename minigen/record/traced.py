@@ -23,6 +23,9 @@ ABOUT_SHAPE = {np.shape, np.ndim, np.size, np.result_type, np.zeros_like, np.one
                np.iscomplexobj, np.broadcast_shapes, np.may_share_memory, np.shares_memory}
 VIEWS = {np.reshape, np.transpose, np.expand_dims, np.squeeze, np.broadcast_to, np.swapaxes, np.moveaxis, np.ravel,
          np.diagonal, np.flip, operator.getitem}
+IN_PLACE = {np.copyto, np.put, np.putmask, np.place, np.put_along_axis, np.fill_diagonal}
+OF_UNKNOWN_SHAPE = {np.nonzero, np.flatnonzero, np.argwhere, np.unique, np.extract, np.compress, np.union1d,
+                    np.intersect1d, np.setdiff1d, np.trim_zeros, np.unique_values}
 REDUCTIONS = {np.sum: np.add.reduce, np.max: np.maximum.reduce, np.min: np.minimum.reduce,
               np.prod: np.multiply.reduce, np.all: np.logical_and.reduce, np.any: np.logical_or.reduce}
 POWERS = {2: np.square, 0.5: np.sqrt, -1: np.reciprocal, 1: np.positive}
@@ -81,6 +84,10 @@ class Traced(Placeholder):
             return _mean(*args, **kwargs)
         if function is np.clip:
             return _clip(*args, **kwargs)
+        if function in IN_PLACE:
+            self._refuse(f"np.{function.__name__}", "changes a part of an array")
+        if function in OF_UNKNOWN_SHAPE or function is np.where and len(args) + len(kwargs) == 1:
+            self._refuse(f"np.{function.__name__}", "has a shape that depends on values")
         if kwargs.get("out") is not None:
             self._refuse(f"np.{function.__name__} with out=", "writes into an array that is not recorded")
         return self._call(function, *args, **kwargs)
@@ -114,7 +121,9 @@ class Traced(Placeholder):
         return self._call(np.transpose, self, tuple(axes[0]) if len(axes) == 1 else axes)
 
     def astype(self, dtype: Any, copy: bool = True) -> Any:
-        return self if self.dtype == np.dtype(dtype) else self._call(cast, self, np.dtype(dtype))
+        if self.dtype == np.dtype(dtype):
+            return self.copy() if copy else self
+        return self._call(cast, self, np.dtype(dtype))
 
     def copy(self) -> Traced:
         return Traced(self.graph, self.value)
@@ -161,6 +170,11 @@ class Traced(Placeholder):
         raise RecordError(f"record: {what} {why} (a {self.dtype} array of shape {self.shape}, made by "
                           f"{self.value.name!r}). {ADVICE}")
 
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return self._refuse(f"x.{name}", "has no recorded form")
+
     def __bool__(self) -> bool:
         return self._refuse("an if, and or while on a recorded array", "chooses a way by its value")
 
@@ -198,7 +212,8 @@ def _operator(function: np.ufunc, swapped: bool = False, in_place: bool = False)
         if type(other).__name__ == "Tensor":  # the Tensor's own operator knows what to do
             return NotImplemented
         result = self._call(function, *((other, self) if swapped else (self, other)))
-        return self._rebind(result) if in_place else result
+        changes = in_place and (self.ndim or not self.value.function)  # a number of NumPy's is never changed in place
+        return self._rebind(result) if changes else result
 
     return operate
 
@@ -215,7 +230,7 @@ for _name, _function in dict(lt=np.less, le=np.less_equal, gt=np.greater, ge=np.
                              ne=np.not_equal).items():
     setattr(Traced, f"__{_name}__", _operator(_function))
 Traced.__neg__ = lambda self: self._call(np.negative, self)
-Traced.__pos__ = lambda self: self
+Traced.__pos__ = lambda self: self.copy()
 Traced.__abs__ = lambda self: self._call(np.absolute, self)
 Traced.__invert__ = lambda self: self._call(np.invert, self)
 Traced.__hash__ = object.__hash__

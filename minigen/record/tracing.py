@@ -46,12 +46,20 @@ class Draw:
 
 def _draws(source: Source, graph: Graph) -> np.random.Generator:
     """A generator whose numbers are recorded arrays."""
-    methods = {name: (lambda self, *args, _name=name, **kwargs:
-                      record_call(graph, Draw(source, _name), args, kwargs, "draw"))
-               for name, method in vars(np.random.Generator).items() if callable(method) and name[0] != "_"}
+    def draws(method: str) -> Callable:
+        def draw(self: Any, *args: Any, **kwargs: Any) -> Any:
+            if kwargs.get("out") is not None:
+                _refused(f"{method} with out=")(self)
+            return record_call(graph, Draw(source, method), args, kwargs, "draw")
+
+        return draw
+
+    methods = {name: draws(name) for name, method in vars(np.random.Generator).items()
+               if callable(method) and name[0] != "_"}
     for name in ("shuffle", "spawn"):
         methods[name] = _refused(name)
-    return type("Draws", (np.random.Generator,), methods)(source.rng.bit_generator)
+    methods["bit_generator"], methods["__reduce__"] = property(_refused("bit_generator")), _refused("copy")
+    return type("Draws", (np.random.Generator,), methods)(np.random.PCG64(0))  # which nothing draws from
 
 
 def _refused(name: str) -> Callable:
@@ -66,12 +74,12 @@ class Recorder:
 
     def __init__(self) -> None:
         self.graph = Graph()
-        self.lifted: list[tuple[Tensor, np.ndarray]] = []
+        self.lifted: list[tuple[Tensor, np.ndarray, np.ndarray | None]] = []
 
     def lift(self, tensor: Tensor) -> Any:
         """The recorded array of a Tensor; that of a parameter is read anew in every replay."""
         if not isinstance(tensor.data, Placeholder):
-            self.lifted.append((tensor, tensor.data))
+            self.lifted.append((tensor, tensor.data, tensor.grad))
             tensor.data = Traced(self.graph, self.graph.outside(tensor.data))
             tensor.data.flags.writeable = False
         return tensor.data
@@ -165,8 +173,8 @@ def _recording(recorder: Recorder) -> Iterator[None]:
         yield
     finally:
         tape.recorder = None
-        for tensor, array in recorder.lifted:
-            tensor.data = array
+        for tensor, array, gradient in recorder.lifted:
+            tensor.data, tensor.grad = array, gradient
 
 
 def trace(function: Callable, args: tuple, tensors: list[Tensor] = ()) -> Trace:
@@ -175,7 +183,7 @@ def trace(function: Callable, args: tuple, tensors: list[Tensor] = ()) -> Trace:
     The generators among the arguments stand afterwards where they stood before.
     """
     recorder, sources, inputs = Recorder(), [], []
-    states = [(rng, _state(rng)) for rng in leaves(list(args)) if isinstance(rng, np.random.Generator)]
+    states = [(rng, rng.bit_generator.state) for rng in leaves(list(args)) if isinstance(rng, np.random.Generator)]
 
     def stand_in(arg: Any) -> Any:
         if isinstance(arg, np.random.Generator):
@@ -196,18 +204,10 @@ def trace(function: Callable, args: tuple, tensors: list[Tensor] = ()) -> Trace:
             for tensor in tensors:
                 recorder.lift(tensor)
             results = tree_map(result, function(*(tree_map(stand_in, arg) for arg in args)))
+            if any(isinstance(tensor.grad, Placeholder) for tensor, *_ in recorder.lifted):
+                raise RecordError("record: the function leaves a gradient in .grad of a Tensor, where a replay would "
+                                  "not write it; hand it back as a result, as value_and_grad does")
     finally:
         for rng, state in states:
-            _restore(rng, state)
+            rng.bit_generator.state = state
     return Trace(recorder.graph.values, inputs, sources, results, recorder.graph.repeated)
-
-
-def _state(rng: np.random.Generator) -> Any:
-    return rng.__getstate__() if type(rng) is not np.random.Generator else rng.bit_generator.state
-
-
-def _restore(rng: np.random.Generator, state: Any) -> None:
-    if type(rng) is not np.random.Generator:
-        rng.__setstate__(state)
-    else:
-        rng.bit_generator.state = state

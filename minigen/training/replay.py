@@ -12,7 +12,7 @@ from minigen.autodiff.containers import leaves
 from minigen.nn import Module
 from minigen.optim import Optimiser
 from minigen.record.program import Program
-from minigen.record.record import RecordError, form, trace_twice
+from minigen.record.record import RecordError, structure, trace_twice
 
 from .records import Loss
 
@@ -35,7 +35,7 @@ class Replay:
         if self.changes != Module.changes:
             self.programs.clear()
         given = leaves(batch)
-        key = tuple(form(x) for x in given)
+        key = structure(batch)
         if key not in self.programs:
             self.programs[key] = self._record(batch, rng)
             self.changes = Module.changes
@@ -67,7 +67,7 @@ class Replay:
                             "a number")
         loss.total.backward()
         gradients = [p.grad for p in self.optimizer.parameters]
-        for p in self.optimizer.parameters:
+        for p in [*self.optimizer.parameters, *self.model.parameters()]:
             p.grad = None
         parts = {name: part for name, part in loss.parts.items() if name != "loss"}
         return {"loss": ad.value(loss.total), **parts}, gradients
