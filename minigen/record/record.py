@@ -43,7 +43,7 @@ class Recorded:
     def program(self, *args: Any) -> Program:
         """The program for arguments of these shapes, recorded now if there is none yet."""
         key = structure(args)
-        if key not in self.programs:
+        if key not in self.programs or not self.programs[key].trace.is_current():
             self.programs[key] = Program(trace_twice(self.function, args))
         return self.programs[key]
 
@@ -51,6 +51,7 @@ class Recorded:
 def trace_twice(function: Callable, args: tuple, tensors: list = ()) -> Trace:
     """The recorded run, if a second one does the same."""
     first, second = trace(function, args, tensors), trace(function, args, tensors)
+    first.tensors = [(ref, array) for ref, array in first.tensors if ref() is not None]
     how = difference(first.values, second.values)
     if how is None and tree_map(_order, first.results) != tree_map(_order, second.results):
         how = "they hand back other results"

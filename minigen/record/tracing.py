@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -154,6 +155,7 @@ class Trace:
     """A recorded run: all values in order, those of the arguments, and the results as a nest of values.
 
     repeated: how many operations were asked for again on the same values, and are not among the values twice.
+    tensors: the Tensors that are read anew, and the arrays that they held.
     """
 
     values: list[Value]
@@ -161,6 +163,11 @@ class Trace:
     sources: list[Source]
     results: Any
     repeated: int
+    tensors: list[tuple[weakref.ref, np.ndarray]]
+
+    def is_current(self) -> bool:
+        """Whether every Tensor still holds the array that it held; numbers written into that are read anew."""
+        return all((tensor := ref()) is None or tensor.data is array for ref, array in self.tensors)
 
 
 @contextmanager
@@ -210,4 +217,5 @@ def trace(function: Callable, args: tuple, tensors: list[Tensor] = ()) -> Trace:
     finally:
         for rng, state in states:
             rng.bit_generator.state = state
-    return Trace(recorder.graph.values, inputs, sources, results, recorder.graph.repeated)
+    read = [(weakref.ref(tensor), array) for tensor, array, _ in recorder.lifted]
+    return Trace(recorder.graph.values, inputs, sources, results, recorder.graph.repeated, read)

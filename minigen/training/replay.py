@@ -36,7 +36,7 @@ class Replay:
             self.programs.clear()
         given = leaves(batch)
         key = structure(batch)
-        if key not in self.programs:
+        if key not in self.programs or not self.programs[key].trace.is_current():
             self.programs[key] = self._record(batch, rng)
             self.changes = Module.changes
         values, reached = self.programs[key].run(given, [rng])
@@ -52,6 +52,11 @@ class Replay:
             if Module.changes != changes:
                 raise RecordError(f"record: {type(self.model).__name__}.loss sets an attribute of a module, which a "
                                   "replay would not do; hand such numbers over as arguments")
+        except RecordError:
+            raise
+        except Exception as error:  # what is wrong with the loss itself comes up again without recording
+            raise RecordError(f"record: {type(error).__name__} while {type(self.model).__name__}.loss was recorded: "
+                              f"{error}") from error
         finally:
             for module, attributes in kept:
                 vars(module).clear()
