@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from collections import Counter
 from collections.abc import Iterator
 
 import numpy as np
@@ -44,23 +45,24 @@ def summary(program: Program) -> list[str]:
     """How many operations were recorded, removed and scheduled; how much memory they take."""
     recorded, kept = _operations(program.trace.values), _operations(program.values)
     apart = sum(v.array.nbytes for v, *_ in program.block)
-    nests = sum(item.kind == "loop" for item in program.plan.items)
-    return [f"{_count(recorded + program.trace.repeated, 'operation')} recorded, {program.trace.repeated} of them repeated and "
-            f"{recorded - kept} dead: {kept} are left",
-            f"{_count(len(program.plan.items), 'step')} in {_count(len(program.steps), 'call')}; "
-            f"{_count(nests, 'loop')} in {_count(len(program.loops), 'compiled function')}",
+    kinds = Counter(item.kind for item in program.plan.items)
+    parts = [_count(n, "loop") + f" in {_count(len({s for s, _ in program.loops}), 'compiled function')}"
+             if kind == "loop" else _count(n, kind) for kind, n in kinds.items()]
+    repeated = program.trace.repeated
+    return [f"{_count(recorded + repeated, 'operation')} recorded, {repeated} of them repeated and {recorded - kept} "
+            f"dead: {kept} are left",
+            f"{_count(len(program.plan.items), 'step')}: {', '.join(parts)}",
             f"{program.bytes_held} bytes of memory in one block, {program.bytes_live} in use at most at one time; "
             f"{apart} without reuse"]
 
 
 def sources(program: Program) -> str:
-    """The generated functions, above each the steps that it computes. x7 is a number, m3 an array, n0 a length."""
+    """The generated functions, above each the step that it computes. x7 is a number, m3 an array, n0 a length."""
     at = {id(item): index for index, item in enumerate(program.plan.items)}
     texts = []
-    for source, items in program.loops:
-        head = [line for item in items
-                for line in textwrap.wrap(f"step {at[id(item)]}: {does(program, item)}", WIDTH,
-                                          initial_indent="# ", subsequent_indent="#     ")]
+    for source, item in program.loops:
+        head = textwrap.wrap(f"step {at[id(item)]}: {does(program, item)}", WIDTH, initial_indent="# ",
+                             subsequent_indent="#     ")
         texts.append("\n".join([*head, source.rstrip()]))
     return "\n\n".join(texts)
 

@@ -76,7 +76,7 @@ def test_the_listing_word_for_word():
     args = np.ones((6, 2)), np.ones((6, 3)), np.random.default_rng(0)
     assert re.sub(" {2,}", "  ", str(record(waste).program(*args))) == """\
 13 operations recorded, 2 of them repeated and 1 dead: 10 are left
-3 steps in 3 calls; 1 loop in 1 compiled function
+3 steps: 1 draw, 1 loop in 1 compiled function, 1 product
 128 bytes of memory in one block, 64 in use at most at one time; 64 without reuse
 
 arguments  %0 float64 6x2, %1 float64 6x3
@@ -95,10 +95,14 @@ def test_the_counts_are_those_of_the_function():
     first, second, _ = str(recorded("small")).splitlines()[:3]
     assert first == "9 operations recorded, 2 of them repeated and 2 dead: 5 are left"
     program = recorded("small")
-    loops = sum(item.kind == "loop" for item in program.plan.items)
-    assert [int(n) for n in re.findall(r"\d+", second)] == [len(program.plan.items), len(program.steps), loops,
-                                                            len(program.loops)]
-    assert repr(program).startswith(f"Program({len(program.values)} values in {len(program.plan.items)} steps")
+    kinds = [item.kind for item in program.plan.items]
+    assert [int(n) for n in re.findall(r"\d+", second)[:2]] == [len(kinds), kinds.count("product")]
+    assert repr(program).startswith(f"Program({len(program.values)} values in {len(kinds)} steps")
+
+
+def test_equal_loops_are_one_compiled_function():
+    program = record(lambda x, W: np.tanh(np.tanh(x @ W) @ W)).program(F(np.ones((6, 4))), F(np.ones((4, 4))))
+    assert str(program).splitlines()[1] == "4 steps: 2 products, 2 loops in 1 compiled function"
 
 
 def rows(text):
@@ -172,13 +176,15 @@ def test_sources_are_the_generated_functions(program):
 def test_dot_has_a_box_for_each_step(program, tmp_path):
     text = dot(program)
     vertices = re.findall(r'^  (\w+) \[label="(.*)", shape=(\w+)\];$', text, re.M)
-    arrows = re.findall(r'^  (\w+) -> (\w+) \[label="%\d+"\];$', text, re.M)
+    arrows = re.findall(r'^  (\w+) -> (\w+) \[label="%(\d+)"\];$', text, re.M)
     assert len(text.splitlines()) == 3 + len(vertices) + len(arrows), "a line that is neither"
     names = [name for name, *_ in vertices]
     assert len(set(names)) == len(names)
     assert sum(shape == "box" for *_, shape in vertices) == len(program.plan.items)
-    assert {name for arrow in arrows for name in arrow} <= set(names)
-    for tail, tip in arrows:
+    assert {name for arrow in arrows for name in arrow[:2]} <= set(names)
+    wanted = {(f"s{i}", str(order)) for i, _, reads, _ in rows(listing(program)) for order in reads}
+    assert {arrow[1:] for arrow in arrows} == wanted
+    for tail, tip, _ in arrows:
         assert tip[0] == "s" and (tail[0] == "v" or int(tail[1:]) < int(tip[1:])), "time runs backwards"
     if shutil.which("dot"):
         done = subprocess.run(["dot", "-Tsvg"], input=text, text=True, capture_output=True, timeout=60)
@@ -249,6 +255,16 @@ def test_a_picture_fits_into_given_axes():
     axes = figure.subplots(1, 2)
     assert recorded("small").draw(axes[1]) is figure
     assert rectangles(axes[1]) and not rectangles(axes[0])
+
+
+def test_a_lane_runs_from_who_makes_a_value_to_who_reads_it(program):
+    spans = pictures._spans(program)
+    table = [row for row in rows(listing(program)) if program.plan.items[row[0]].kind != "check"]
+    for order, (_, makers, readers, last) in spans.items():
+        assert makers == [i for i, _, _, writes in table if order in writes]
+        assert set(readers) | set(makers) == {i for i, _, reads, _ in rows(listing(program)) if order in reads} | set(
+            makers)
+        assert last == (len(program.plan.items) if order in program.plan.results else max(makers + readers))
 
 
 def test_a_lane_holds_one_value_at_a_time(program):
