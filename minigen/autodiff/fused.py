@@ -153,7 +153,7 @@ def _check_linear(name: str, x: Any, W: Any, b: Any, activation: str | None) -> 
 def _log1p(e: np.ndarray) -> np.ndarray:
     """log(1 + e) for 0 <= e <= 1: NumPy's vectorised log, with what 1 + e rounds away put back."""
     if isinstance(e, Placeholder):
-        return np.log1p(e)
+        return np.log(1 + e)
     u = 1 + e
     return np.log(u) + (e - (u - 1)) / u
 

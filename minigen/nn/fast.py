@@ -3,6 +3,13 @@
 from __future__ import annotations
 
 
+def compiles() -> bool:
+    """Whether Numba compiles; NUMBA_DISABLE_JIT=1 tells it not to."""
+    import numba
+
+    return not numba.config.DISABLE_JIT
+
+
 def use_kernels() -> None:
     """Let fused operations on contiguous float32 arrays run as compiled kernels from now on; `fit` calls this.
 
@@ -14,7 +21,7 @@ def use_kernels() -> None:
     from minigen.autodiff import fast
     from minigen.kernels import fused, patches, rows
 
-    if numba.config.DISABLE_JIT:
+    if not compiles():
         return
     for room in (fused, patches, rows):
         fast.FAST.update((name, f) for name, f in vars(room).items()

@@ -15,11 +15,10 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import numba
 import numpy as np
 
 from minigen import autodiff as ad
-from minigen.nn import Module, use_kernels
+from minigen.nn import Module, compiles, use_kernels
 from minigen.optim import EMA, NonFiniteGradient, Optimiser
 from minigen.record import RecordError
 
@@ -90,7 +89,7 @@ class _Run:
         self.saved = None if plan.resume else (0, 0)
         self.good, self.good_step = plan.model.state_dict(), self.at.step
         self.replay: Replay | None = None
-        self.not_replayed = "compilation is switched off" if numba.config.DISABLE_JIT else None
+        self.not_replayed = None if compiles() else "compilation is switched off"
 
     def go(self) -> History:
         """Every epoch that is left, then the weights that the run was for."""

@@ -58,8 +58,10 @@ class VAERace(Race):
 
         def loss(x: np.ndarray, rng: np.random.Generator) -> Loss:
             mu, log_sigma = model.encode(x)
-            z = model.draw(ad.repeat(mu, self.samples, axis=0), ad.repeat(log_sigma, self.samples, axis=0), rng)
-            log_conditional = model.log_conditional(np.repeat(x, self.samples, axis=0), z)
+            eps = rng.standard_normal((len(x), self.samples, self.latent), dtype=mu.dtype)
+            z = ad.expand_dims(mu, 1) + ad.expand_dims(ad.exp(log_sigma), 1) * eps
+            logits = model.decoder(ad.reshape(z, (-1, self.latent)))
+            log_conditional = ad.bernoulli_logits(ad.reshape(logits, (*z.shape[:2], -1)), x[:, None])
             return Loss(ad.mean(ad.gaussian_kl(mu, log_sigma)) - ad.mean(log_conditional), {})
 
         return model, loss
