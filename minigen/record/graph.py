@@ -26,11 +26,12 @@ class Value:
     kind: "pure", "draw" (takes numbers from a generator) or "check" (raises where its first argument is false).
     """
 
-    __slots__ = ("function", "args", "kwargs", "array", "order", "kind", "viewed")
+    __slots__ = ("function", "args", "kwargs", "array", "order", "kind", "viewed", "_inputs")
 
     def __init__(self, function: Callable | None, args: tuple, kwargs: dict, array: Any, order: int, kind: str):
         self.function, self.args, self.kwargs = function, args, kwargs
         self.array, self.order, self.kind, self.viewed = array, order, kind, False
+        self._inputs = list(values_in((args, tuple(kwargs.values()))))
 
     shape = property(lambda self: self.array.shape)
     dtype = property(lambda self: self.array.dtype)
@@ -46,7 +47,7 @@ class Value:
 
     def inputs(self) -> list[Value]:
         """The values among the arguments, also inside lists and tuples."""
-        return list(values_in((self.args, tuple(self.kwargs.values()))))
+        return self._inputs
 
 
 def values_in(tree: Any) -> Iterator[Value]:
