@@ -51,6 +51,9 @@ def _draws(source: Source, graph: Graph) -> np.random.Generator:
         def draw(self: Any, *args: Any, **kwargs: Any) -> Any:
             if kwargs.get("out") is not None:
                 _refused(f"{method} with out=")(self)
+            sizes = [args, kwargs] if method in Draw.INTO else [kwargs.get("size")]
+            if any(isinstance(x, Traced) for x in leaves(sizes)):
+                _refused(f"{method} of a size that was computed")(self)
             return record_call(graph, Draw(source, method), args, kwargs, "draw")
 
         return draw
