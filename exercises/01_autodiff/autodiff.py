@@ -1,8 +1,8 @@
-"""Four pieces of an automatic differentiator.
+"""Four pieces of an automatic differentiator, and one of a compiler.
 
-Two cotangent rules, a reverse pass, and a check that tells right gradients from wrong ones. NumPy is all you need.
-Throughout, the cotangent g of y = f(x) has the shape of y, and the vector-Jacobian product (vjp) sends it to the
-cotangent of x: entry j is the sum over i of g_i dy_i/dx_j.
+Two cotangent rules, a reverse pass, a check that tells right gradients from wrong ones, and the removal of repeated
+work and dead code. NumPy is all you need. In the first four the cotangent g of y = f(x) has the shape of y, and the
+vector-Jacobian product (vjp) sends it to the cotangent of x: entry j is the sum over i of g_i dy_i/dx_j.
 """
 import numpy as np
 
@@ -48,3 +48,19 @@ def accepts(f, pullback, x, rng):
     1e6 (then f changes on the scale of x). A right pullback must be accepted every time. Returns a bool.
     """
     raise NotImplementedError("exercise autodiff.accepts: your lines go here")
+
+
+def worth_computing(program, results):
+    """The numbers of the values that a compiler computes, when nothing is done twice and nothing in vain.
+
+    program: a list of pairs (operation, arguments) in the order of computation; value number k is made by program[k].
+    ("subtract", [4, 1]) is v_4 - v_1, of two earlier values, in this order. ("x", []) reads an input, here the one
+    called x. ("draw", []) takes the next random number from a generator.
+    results: a list of numbers of values, those that somebody wants to have.
+
+    Values are equal if one operation made them from equal arguments; of equal values only the first is computed. Draws
+    are no two of them equal, and all of them happen, used or not: or else those after them would be other numbers.
+    What no result needs is not computed. There may be thousands of values, made one from the other.
+    Returns an increasing array of ints.
+    """
+    raise NotImplementedError("exercise autodiff.worth_computing: your lines go here")

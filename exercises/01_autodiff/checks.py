@@ -189,6 +189,83 @@ def verdict_on(verdicts, truth):
     return said if missed or refused else None
 
 
+
+# ---- worth_computing
+
+
+def interleaved(rng, entries, results):
+    """The same program in another order of computation, each value still after those that it is made from."""
+    order, waiting = [], list(rng.permutation(len(entries)))
+    while waiting:
+        k = next(k for k in waiting if all(j in order for j in entries[k][1]))
+        waiting.remove(k)
+        order.append(k)
+    return [(entries[k][0], [order.index(j) for j in entries[k][1]]) for k in order], [order.index(k) for k in results]
+
+
+def operations(rng):
+    return [str(name) for name in rng.permutation(["add", "subtract", "multiply", "divide", "power"])]
+
+
+def asked_twice(rng):
+    f, g, h, *_ = operations(rng)
+    return interleaved(rng, [("x", []), ("y", []), (f, [0, 1]), (g, [2, 0]), (f, [0, 1]), (h, [3, 4])], [5])
+
+
+def in_vain(rng):
+    """Three values that lead nowhere, one from the other, beside a product that is wanted."""
+    f, g, h, *_ = operations(rng)
+    dead = [(g, [2, 1]), (h, [3, 2]), (f, [4, 0])]
+    return interleaved(rng, [("x", []), ("y", []), (f, [0, 1]), *dead, (h, [0, 1])], [6, 2])
+
+
+def twice_over(rng):
+    """Two copies of one calculation of three steps, and a result of each."""
+    f, g, h, *_ = operations(rng)
+    copy = [("x", []), ("y", []), (f, [0, 1]), (g, [2, 0]), (h, [3, 2])]
+    again = [("x", []), ("y", []), (f, [5, 6]), (g, [7, 5]), (h, [8, 7])]
+    return interleaved(rng, [*copy, *again, (f, [4, 9])], [10, 8])
+
+
+def swapped(rng):
+    f, g, h, *_ = operations(rng)
+    return interleaved(rng, [("x", []), ("y", []), (f, [0, 1]), (f, [1, 0]), (g, [2, 3]), (h, [0, 0])], [4])
+
+
+def with_draws(rng):
+    """Two draws that are used alike, and one that nobody uses but what is dead."""
+    f, g, h, *_ = operations(rng)
+    entries = [("x", []), ("draw", []), ("draw", []), ("draw", []), (f, [0, 1]), (f, [0, 2]), (g, [4, 5]), (h, [3, 0])]
+    return interleaved(rng, entries, [6])
+
+
+def second_wanted(rng):
+    """Of two equal values the second is the result, and nobody reads the first."""
+    f, g, *_ = operations(rng)
+    return [("x", []), (f, [0, 0]), (g, [0, 0]), (f, [0, 0])], [3]
+
+
+def by_formulas(program, results):
+    """An independent route: every value written out as a formula; equal values read alike, parts occur in the whole."""
+    told = []
+    for k, (operation, arguments) in enumerate(program):
+        parts = " ".join(told[j] for j in arguments)
+        told.append(f"<{operation} {k}>" if operation == "draw" else f"({operation} {parts})")
+    return np.array([k for k, formula in enumerate(told) if told.index(formula) == k
+                     and (program[k][0] == "draw" or any(formula in told[result] for result in results))])
+
+
+def two_long_chains(rng):
+    """x + x, twice that, twice that, ...: two thousand times, each step done twice over; the second copy is wanted."""
+    doubled = [("add", [j, j]) for j in range(4000)]
+    return [("x", []), ("x", []), *doubled], [4001]
+
+
+def every_other(program, results):
+    """The chains are written alternately, and all of the first is needed."""
+    return np.arange(0, len(program), 2)
+
+
 CHECKS = [
     Check("softmax, rows", "softmax_vjp", points=2, inputs=softmax_rows, expected=by_complex_step,
           states="the cotangent of x_j is the sum over i of g_i dy_i/dx_j, along the last axis",
@@ -253,4 +330,26 @@ CHECKS = [
     Check("tiny f", "accepts", points=2, visibility="hidden", driver="judge_tanh", states="f may be of size 1e-9",
           inputs=tanh_candidates(RIGHT + WRONG, size=1e-9), expected=same_matrix, compare=Property(),
           hint="small compared to what?"),
+
+    Check("asked for twice", "worth_computing", inputs=asked_twice, expected=by_formulas,
+          states="of equal values only the first is computed",
+          hint="what tells two values apart? Keep a dict of what has been made already"),
+    Check("in vain", "worth_computing", inputs=in_vain, expected=by_formulas,
+          states="what no result needs, directly or through others, is not computed",
+          hint="begin at the results, and go through the list backwards"),
+    Check("twice over", "worth_computing", points=2, visibility="hidden", inputs=twice_over, expected=by_formulas,
+          states="values are equal if their arguments are equal, not only if they are the same",
+          hint="when a value turns out to be an old one, what should those that use it be told?"),
+    Check("x - y and y - x", "worth_computing", visibility="hidden", inputs=swapped, expected=by_formulas,
+          states="the order of the arguments matters",
+          hint="how does your key look for subtract 0 1, and how for subtract 1 0?"),
+    Check("draws", "worth_computing", points=2, inputs=with_draws, expected=by_formulas,
+          states="every draw happens, and each is another number",
+          hint="a draw does two things: it answers, and it changes the generator"),
+    Check("the second is wanted", "worth_computing", visibility="hidden", inputs=second_wanted, expected=by_formulas,
+          states="the first of equal values is the one that is computed",
+          hint="which comes first in your function, repeated work or dead code?"),
+    Check("two long chains", "worth_computing", visibility="hidden", draws=1, inputs=two_long_chains,
+          expected=every_other, states="a value is looked at once, however many ways lead to it",
+          hint="Python allows about 1000 nested calls; formulas double in length when they are written out"),
 ]

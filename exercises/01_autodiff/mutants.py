@@ -288,3 +288,107 @@ def first_entry_only(f, pullback, x, rng):
 @mutant("accepts", feedback="Everything is accepted: compare the pullback with differences of f.")
 def trusting(f, pullback, x, rng):
     return True
+
+
+@mutant("worth_computing", feedback="Dead code is gone, repeated work is not: equal values are computed each time.",
+        at_most=0.45)
+def nothing_shared(program, results):
+    kept = {k for k, (operation, _) in enumerate(program) if operation == "draw"} | set(results)
+    for k in reversed(range(len(program))):
+        if k in kept:
+            kept.update(program[k][1])
+    return np.array(sorted(kept), dtype=int)
+
+
+@mutant("worth_computing", feedback="Repeated work is gone, dead code is not: values are computed that no result "
+                                    "needs.", at_most=0.45)
+def nothing_dead(program, results):
+    first, stands_for = {}, []
+    for k, (operation, arguments) in enumerate(program):
+        made = k if operation == "draw" else (operation, *(stands_for[j] for j in arguments))
+        stands_for.append(first.setdefault(made, k))
+    return np.array(sorted(set(stands_for)), dtype=int)
+
+
+@mutant("worth_computing", feedback="Two draws were taken for equal values because they look alike; each is another "
+                                    "number.", at_most=0.78)
+def draws_shared(program, results):
+    first, stands_for = {}, []
+    for k, (operation, arguments) in enumerate(program):
+        stands_for.append(first.setdefault((operation, *(stands_for[j] for j in arguments)), k))
+    kept = {stands_for[k] for k, (operation, _) in enumerate(program) if operation == "draw"}
+    kept |= {stands_for[k] for k in results}
+    for k in reversed(range(len(program))):
+        if k in kept:
+            kept.update(stands_for[j] for j in program[k][1])
+    return np.array(sorted(kept), dtype=int)
+
+
+@mutant("worth_computing", feedback="A draw that nobody uses was left out; the draws after it are then other numbers.",
+        at_most=0.78)
+def draws_dropped(program, results):
+    first, stands_for = {}, []
+    for k, (operation, arguments) in enumerate(program):
+        made = k if operation == "draw" else (operation, *(stands_for[j] for j in arguments))
+        stands_for.append(first.setdefault(made, k))
+    kept = {stands_for[k] for k in results}
+    for k in reversed(range(len(program))):
+        if k in kept:
+            kept.update(stands_for[j] for j in program[k][1])
+    return np.array(sorted(kept), dtype=int)
+
+
+@mutant("worth_computing", feedback="Arguments were compared by their numbers as written: a value made from an equal "
+                                    "one goes unnoticed.", at_most=0.67)
+def numbers_as_written(program, results):
+    first, stands_for = {}, []
+    for k, (operation, arguments) in enumerate(program):
+        stands_for.append(first.setdefault(k if operation == "draw" else (operation, *arguments), k))
+    kept = {k for k, (operation, _) in enumerate(program) if operation == "draw"} | {stands_for[k] for k in results}
+    for k in reversed(range(len(program))):
+        if k in kept:
+            kept.update(stands_for[j] for j in program[k][1])
+    return np.array(sorted(kept), dtype=int)
+
+
+@mutant("worth_computing", feedback="x - y and y - x were taken for equal: the order of arguments matters.",
+        at_most=0.89)
+def any_order(program, results):
+    first, stands_for = {}, []
+    for k, (operation, arguments) in enumerate(program):
+        made = k if operation == "draw" else (operation, *sorted(stands_for[j] for j in arguments))
+        stands_for.append(first.setdefault(made, k))
+    kept = {k for k, (operation, _) in enumerate(program) if operation == "draw"} | {stands_for[k] for k in results}
+    for k in reversed(range(len(program))):
+        if k in kept:
+            kept.update(stands_for[j] for j in program[k][1])
+    return np.array(sorted(kept), dtype=int)
+
+
+@mutant("worth_computing", feedback="Only values that nobody reads were left out; what dead values alone read is dead, "
+                                    "too.", at_most=0.89)
+def one_round(program, results):
+    first, stands_for = {}, []
+    for k, (operation, arguments) in enumerate(program):
+        made = k if operation == "draw" else (operation, *(stands_for[j] for j in arguments))
+        stands_for.append(first.setdefault(made, k))
+    kept = {k for k, (operation, _) in enumerate(program) if operation == "draw"} | {stands_for[k] for k in results}
+    for k, stand_in in enumerate(stands_for):
+        if k == stand_in:
+            kept.update(stands_for[j] for j in program[k][1])
+    return np.array(sorted(kept), dtype=int)
+
+
+@mutant("worth_computing", feedback="Dead code went before repeated work: the first of two equal values was gone when "
+                                    "the second was found to be equal to it.", at_most=0.89)
+def dead_first(program, results):
+    alive = {k for k, (operation, _) in enumerate(program) if operation == "draw"} | set(results)
+    for k in reversed(range(len(program))):
+        if k in alive:
+            alive.update(program[k][1])
+    first, stands_for = {}, {}
+    for k in sorted(alive):
+        operation, arguments = program[k]
+        made = k if operation == "draw" else (operation, *(stands_for[j] for j in arguments))
+        stands_for[k] = first.setdefault(made, k)
+    return np.array(sorted(set(stands_for.values())), dtype=int)

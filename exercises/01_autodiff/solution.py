@@ -1,8 +1,8 @@
-"""Four pieces of an automatic differentiator.
+"""Four pieces of an automatic differentiator, and one of a compiler.
 
-Two cotangent rules, a reverse pass, and a check that tells right gradients from wrong ones. NumPy is all you need.
-Throughout, the cotangent g of y = f(x) has the shape of y, and the vector-Jacobian product (vjp) sends it to the
-cotangent of x: entry j is the sum over i of g_i dy_i/dx_j.
+Two cotangent rules, a reverse pass, a check that tells right gradients from wrong ones, and the removal of repeated
+work and dead code. NumPy is all you need. In the first four the cotangent g of y = f(x) has the shape of y, and the
+vector-Jacobian product (vjp) sends it to the cotangent of x: entry j is the sum over i of g_i dy_i/dx_j.
 """
 import numpy as np
 
@@ -82,4 +82,30 @@ def accepts(f, pullback, x, rng):
         if abs(by_differences - np.sum(terms)) > 1e-6 * np.linalg.norm(terms) + noise:
             return False
     return True
+    # END SOLUTION
+
+
+def worth_computing(program, results):
+    """The numbers of the values that a compiler computes, when nothing is done twice and nothing in vain.
+
+    program: a list of pairs (operation, arguments) in the order of computation; value number k is made by program[k].
+    ("subtract", [4, 1]) is v_4 - v_1, of two earlier values, in this order. ("x", []) reads an input, here the one
+    called x. ("draw", []) takes the next random number from a generator.
+    results: a list of numbers of values, those that somebody wants to have.
+
+    Values are equal if one operation made them from equal arguments; of equal values only the first is computed. Draws
+    are no two of them equal, and all of them happen, used or not: or else those after them would be other numbers.
+    What no result needs is not computed. There may be thousands of values, made one from the other.
+    Returns an increasing array of ints.
+    """
+    # BEGIN SOLUTION
+    first, stands_for = {}, []
+    for k, (operation, arguments) in enumerate(program):
+        made = k if operation == "draw" else (operation, *(stands_for[j] for j in arguments))
+        stands_for.append(first.setdefault(made, k))
+    kept = {k for k, (operation, _) in enumerate(program) if operation == "draw"} | {stands_for[k] for k in results}
+    for k in reversed(range(len(program))):
+        if k in kept:
+            kept.update(stands_for[j] for j in program[k][1])
+    return np.array(sorted(kept), dtype=int)
     # END SOLUTION
