@@ -151,6 +151,8 @@ class _Block:
 
     def pieces(self) -> list[tuple[np.ndarray, ...]]:
         """(parameters, gradient, *moments), one-dimensional, of all that have a gradient: one piece when all have."""
+        if self._in_place():
+            return [(self.data, self.gradient, *self.moments)]
         gradients, missing = [], False
         for p, view in zip(self.parameters, self.views):
             if p.data is not view:
@@ -169,9 +171,17 @@ class _Block:
                     for g, span in zip(gradients, self.spans) if g is not None]
         if len(gradients) == 1:
             return [(self.data, self._flat(gradients[0]), *self.moments)]
-        if not self._places or any(g is not place for g, place in zip(gradients, self._places)):
-            np.concatenate(gradients, axis=None, out=self.gradient)
+        np.concatenate(gradients, axis=None, out=self.gradient)
         return [(self.data, self.gradient, *self.moments)]
+
+    def _in_place(self) -> bool:
+        """Whether every gradient was written where `places` said, and nothing else stands in the way."""
+        if not self._places:
+            return False
+        for p, view, place in zip(self.parameters, self.views, self._places):
+            if p.grad is not place or p.data is not view or not view.flags.writeable:
+                return False
+        return True
 
     def places(self) -> list[np.ndarray]:
         """The gradient of the block, cut into those of its parameters."""

@@ -238,6 +238,8 @@ Traced.__hash__ = object.__hash__
 
 def record_call(graph: Graph, function: Callable, args: Any, kwargs: dict, kind: str = "pure") -> Any:
     """Write the call down; the answer is Traced, a tuple of them where the function has several results."""
+    if function in (np.dot, np.matmul) and _is_thin(*args):
+        return _by_terms(*args)
     args, kwargs = _values(args), {k: _values(v) for k, v in kwargs.items() if v is not np._NoValue}
     value = graph.call(function, args, kwargs, kind)
     if function in VIEWS:
@@ -247,6 +249,18 @@ def record_call(graph: Graph, function: Callable, args: Any, kwargs: dict, kind:
         return Traced(graph, value)
     parts = [Traced(graph, graph.call(item, (value, i), {})) for i in range(len(value.array))]
     return type(value.array)(*parts) if hasattr(value.array, "_fields") else tuple(parts)
+
+
+def _is_thin(a: Any, b: Any) -> bool:
+    """Whether a matrix product sums over one or two terms only."""
+    return (len(np.shape(a)) == 2 == len(np.shape(b)) and 1 <= a.shape[1] <= 2 and a.shape[1] == b.shape[0]
+            and a.dtype.kind == b.dtype.kind == "f")
+
+
+def _by_terms(a: Any, b: Any) -> Any:
+    """a b = sum_k a_k b_k': a loop is faster at that than BLAS, and takes in the operations around it."""
+    first, *rest = (a[:, k:k + 1] * b[k:k + 1] for k in range(a.shape[1]))
+    return first + rest[0] if rest else first
 
 
 def _values(tree: Any) -> Any:
