@@ -30,6 +30,8 @@ from minigen import autodiff as ad
 from minigen.autodiff.backward import reachable
 from minigen.autodiff.rules import apply
 from minigen.checks import claim
+from minigen.record import RecordError, record
+from minigen.record.show import sources
 
 BLUE, ORANGE, GREEN = "tab:blue", "tab:orange", "tab:green"  # reverse mode, forward mode, differences
 
@@ -758,6 +760,222 @@ with ad.no_grad():
     print("recorded:", ad.sum(x * x).node is not None)
 
 # %% [markdown]
+# ## 10. What a compiler does to a tape
+#
+# Training does the same operations ten thousand times, on other numbers. The tape is written and thrown away each
+# time; it does not know what comes next, so it cannot leave anything out. A *compiler* is given the whole list at once.
+# `record(f)` runs $f$ one time, writes down every NumPy call in it (the forward pass, the backward pass, whatever else
+# is in $f$) and makes a *program* of the list, which can be run again on other numbers of the same shapes.
+#
+# Here is a training step as one writes it in a hurry. The inputs are blurred by noise; a net 5-16-3 classifies them;
+# its weights move downhill. The loss is computed once more for a log, and so is the length of the gradient, for which
+# nobody asks in the end.
+
+# %%
+def class_loss(weights, X, T):
+    """Mean of -log p(class), T has a 1 for the class in each row."""
+    W1, b1, W2, b2 = weights
+    scores = ad.matmul(ad.tanh(ad.matmul(X, W1) + b1), W2) + b2
+    return -ad.mean(ad.sum(ad.log_softmax(scores, axis=1) * T, axis=1))
+
+def step(weights, X, T, rng):
+    X = X + 0.1 * rng.standard_normal(X.shape, dtype=X.dtype)
+    slopes = ad.grad(class_loss)(weights, X, T)
+    log = {"loss": class_loss(weights, X, T), "length": ad.sqrt(sum(ad.sum(s * s) for s in slopes))}
+    return [w - 0.5 * s for w, s in zip(weights, slopes)], log["loss"]
+
+draws = np.random.default_rng(10)
+weights = [0.5 * draws.normal(size=shape) for shape in [(5, 16), (16,), (16, 3), (3,)]]
+X, T = draws.normal(size=(50, 5)), np.eye(3)[draws.integers(3, size=50)]
+weights32, X32, T32 = [w.astype(np.float32) for w in weights], X.astype(np.float32), T.astype(np.float32)
+
+# %% [markdown]
+# **Before you run the next cell**: what in `step` need not be done twice? What need not be done at all? How many
+# matrix products does NumPy do in this step, and how many are needed?
+
+# %%
+program = record(step).program(weights32, X32, T32, np.random.default_rng(0))
+print(program)
+
+# %% [markdown]
+# Read it like this. `%n` is the $n$-th array that the recording met. A step is a matrix product, a draw of random
+# numbers, or a loop, which reads some arrays and writes others. Four things happened to the list.
+#
+# * **Repeated work** was found while recording: the same function of the same arrays has the same result, so it is
+#   looked up and not computed (Cocke 1970). The whole second forward pass is gone. This needs arrays that nobody
+#   changes in between, one more reason for section 9.
+# * **Dead code** went next. Start at the results, mark what they were made from, and what that was made from; strike
+#   out the rest. It is the walk of the reverse pass, with marks in the place of cotangents. Here it finds `"length"`.
+# * Operations on arrays of one shape were **fused** into loops, and
+# * **memory** is handed out by how long a value is needed.
+#
+# The first two can be counted. A net of $L$ layers and its gradient take $3L - 1$ products (section 6), and computing
+# the loss again takes $L$ more; the compiler should get rid of exactly these. `counting_rules` counts what is done
+# without it.
+
+# %%
+with counting_rules() as counts:
+    step(weights, X, T, np.random.default_rng(0))
+compiled_products = sum(item.kind == "product" for item in program.plan.items)
+claim("compiler-removes-waste", r"\text{matmuls} = 4L - 1 \text{ as written}, \; 3L - 1 \text{ compiled}",
+      source="Allen and Cocke 1971", lhs=[counts["matmul"], compiled_products], rhs=[4 * 2 - 1, 3 * 2 - 1], tol=0)
+
+# %% [markdown]
+# Now the loops. NumPy computes `tanh(A + b)` in two passes: it writes $A + b$ to memory and reads it again. In the nets
+# of this course such passes, and the calls that start them, cost more time than the products. A number that is used
+# where it is made need never be stored. Two of the functions that were generated, that with the hyperbolic tangent
+# and the longest:
+
+# %%
+loops = sources(program).split("\n\n")
+print(next(loop for loop in loops if "tanh(" in loop), max(loops, key=len), sep="\n\n")
+
+# %% [markdown]
+# `n0` is a length, `m0` an array in memory, `x0` a number in a register, `a9` a running sum. This text is compiled by
+# Numba. Everything together, from top to bottom; a line at the right is a value, from the step that makes it down to
+# the last one that reads it:
+
+# %%
+program.draw()
+
+# %% [markdown]
+# Look at the long lines: they leave the forward pass at the top and are read in the backward pass at the bottom. That
+# is the price of reverse mode from section 6, and no compiler removes it. The short ones are another matter. When the
+# last reader is done, the place is free.
+#
+# **Before you run the next cell**: one value is as large as the hidden layer and needed almost from beginning to end.
+# Which is it? Which other large values can share *one* place?
+
+# %%
+program.draw_memory()
+
+# %% [markdown]
+# The long bar is $H = \tanh(\cdot)$: the rule of tanh needs it, and so does the gradient of $W_2$. What tanh was taken
+# of is done with at once, long before cotangents come back to the hidden layer; those could lie in its place. At the
+# left each value has a place of its own, at the right places are used again. The dashed line is what the values in
+# use at the busiest step add up to. Nobody can do with less, and to come as close as possible is a hard puzzle (Garey
+# and Johnson 1979), so a compiler is content with a rule of thumb.
+#
+# A mistake here would be silent and terrible: two values in one place. So paint it, a cell for each byte and step: how
+# many owners has the most crowded cell? And the dashed line follows from the listing alone: alive is what was written
+# and will still be read.
+
+# %%
+steps = program.plan.items
+owners = np.zeros((program.bytes_held, len(steps)), np.uint8)
+for value, begin, *_ in program.block:
+    uses = [k for k, item in enumerate(steps) if value in program.writes(item) or value in program.reads(item)]
+    owners[begin:begin + value.array.nbytes, uses[0]:uses[-1] + 1] += 1
+claim("one-owner-at-a-time", r"\max_{\text{byte}, \text{step}} \text{values alive there} = 1", lhs=owners.max(), rhs=1,
+      tol=0)
+claim("memory-in-use", r"\max_{\text{step}} \sum_{v \text{ alive}} |v| = \text{dashed line}", source="Aho et al. 2006",
+      lhs=(owners > 0).sum(axis=0).max(), rhs=program.bytes_live, tol=0, note="bytes")
+
+# %% [markdown]
+# ### Is it the same?
+#
+# A program that is fast and wrong is worth nothing. Calling `record(step)` records at the first call for each set of
+# shapes and precisions, and *replays* from then on. Its results lie in the program's own memory, which the next call
+# overwrites: copy what should stay.
+#
+# Noise is no obstacle. A draw is an operation like any other, from the generator that the call hands over.
+#
+# **Before you run the next cell**: twenty steps on the tape, twenty replayed, generators with the same seed. Which
+# numbers agree: the weights? The losses? What the two generators draw next?
+
+# %%
+def train(step, weights, rng):
+    """(weights after twenty steps, the losses on the way)."""
+    losses = []
+    for _ in range(20):
+        updated, total = step(weights, X, T, rng)
+        weights = [np.array(w) for w in updated]
+        losses.append(float(total))
+    return weights, losses
+
+def flat(weights):
+    return np.concatenate([np.ravel(w) for w in weights])
+
+replay, tape_rng, replay_rng = record(step), np.random.default_rng(7), np.random.default_rng(7)
+by_tape, tape_losses = train(step, weights, tape_rng)
+by_replay, replay_losses = train(replay, weights, replay_rng)
+print(f"loss {replay_losses[0]:.6f} -> {replay_losses[-1]:.6f}; programs recorded: {len(replay.programs)}")
+claim("replay-is-eager", r"\text{20 steps replayed} = \text{20 steps on the tape}",
+      lhs=np.append(flat(by_replay), replay_losses), rhs=np.append(flat(by_tape), tape_losses), tol=1e-12)
+claim("replay-draws-the-same-stream", r"\text{next draws after the replay} = \text{next draws after the tape}",
+      lhs=replay_rng.random(4), rhs=tape_rng.random(4), tol=0)
+
+# %% [markdown]
+# Two more routes. `interpret` goes through the recorded list as it stands, one NumPy call for each operation: it
+# shares the recording, but no loop, no memory, no fusing. And differences share nothing at all: the loss in plain
+# NumPy, with the same noise, along a random direction $d$. From $w' = w - 0.5\, \nabla L$ follows $\langle \nabla L, d
+# \rangle = 2 \langle w - w', d \rangle$.
+
+# %%
+compiled = replay.program(weights, X, T, np.random.default_rng(3))
+given = [*weights, X, T]
+updated, total = compiled.run(given, [np.random.default_rng(3)])
+replayed = np.append(flat(updated), total)
+updated, total = compiled.interpret(given, [np.random.default_rng(3)])
+claim("compiled-is-interpreted", r"\text{fused loops} = \text{one NumPy call for each operation}",
+      lhs=replayed, rhs=np.append(flat(updated), total), tol=1e-13)
+
+noisy = X + 0.1 * np.random.default_rng(3).standard_normal(X.shape)
+directions = [draws.normal(size=w.shape) for w in weights]
+
+def plain_loss(h):
+    """The loss at w + h d, by NumPy alone."""
+    W1, b1, W2, b2 = (w + h * d for w, d in zip(weights, directions))
+    scores = np.tanh(noisy @ W1 + b1) @ W2 + b2
+    return np.mean(np.log(np.exp(scores).sum(axis=1)) - (scores * T).sum(axis=1))
+
+claim("replay-against-differences", r"\langle \nabla L, d \rangle \text{ replayed} = (L(w + hd) - L(w - hd)) / 2h",
+      lhs=2 * (flat(weights) - replayed[:-1]) @ flat(directions), rhs=(plain_loss(1e-5) - plain_loss(-1e-5)) / 2e-5,
+      tol=1e-8)
+claim("replayed-loss-by-hand", r"L \text{ replayed} = L \text{ by hand}", lhs=replayed[-1], rhs=plain_loss(0.0),
+      tol=1e-13)
+
+# %% [markdown]
+# ### What cannot be compiled
+#
+# A tape follows the program wherever it goes. A recording is one way through it.
+#
+# **Before you run the next cell**: `softened` takes one of two ways. What should a recorder do that has seen only one
+# of them: go that way for ever, ask again each time, or refuse?
+
+# %%
+def softened(x):
+    """x^2 near 0, then a straight line: one way or the other."""
+    if ad.sum(x * x) < 1:
+        return ad.sum(x * x)
+    return 2 * ad.sqrt(ad.sum(x * x)) - 1
+
+try:
+    record(softened)(np.array([0.3, 0.4]))
+except RecordError as refusal:
+    print(textwrap.fill(str(refusal), 100))
+
+# %% [markdown]
+# It refuses, because the first answer would be wrong in silence and the second is the tape. Do as it says: compute both
+# ways and choose by `where`, which is an operation like others and has a gradient rule (mind the trap of section 8:
+# the way that is not taken must have a harmless slope).
+
+# %%
+def softened_by_where(x):
+    square = ad.sum(x * x)
+    return ad.where(square < 1, square, 2 * ad.sqrt(ad.maximum(square, 1)) - 1)
+
+both_sides = [np.array([0.3, 0.4]), np.array([3.0, 4.0])]
+value_recorded, slope_recorded = record(softened_by_where), record(ad.grad(softened_by_where))
+claim("where-takes-both-ways", r"\text{where, recorded once} = \text{if, decided each time}",
+      lhs=[value_recorded(x).item() for x in both_sides], rhs=[float(softened(x)) for x in both_sides], tol=1e-15)
+claim("where-has-both-slopes", r"\nabla = 2x \text{ inside}, \; 2x/|x| \text{ outside}",
+      lhs=[slope_recorded(x).copy() for x in both_sides], rhs=[2 * both_sides[0], 2 * both_sides[1] / 5], tol=1e-15)
+
+# %% [markdown]
+# `fit`, which trains the models of the coming lectures, records the step of a model after a while and replays it; where
+# a model cannot be recorded, it stays on the tape. You will see the same losses and wait less.
+#
 # ## What to remember
 #
 # * A tape lists values and local slopes. Read backwards, it gives the whole gradient for at most five times the price
@@ -767,6 +985,8 @@ with ad.no_grad():
 #   terms.
 # * Check a gradient with a *random* cotangent, in float64, with central differences.
 # * Differences lose a third of the digits at best, the tape next to none.
+# * Who sees the whole list of operations can leave out what is repeated or dead, fuse the rest, and use memory again.
+#   The price: the way through the list must not depend on values.
 #
 # ## Exercises
 #
@@ -777,6 +997,7 @@ with ad.no_grad():
 # 3. `reverse_pass`: the pass of section 1 when nobody numbered the values in order;
 # 4. `accepts`: a gradient check of your own. It must reject a slip of 0.1 %, every wrong rule of section 5, and no
 #    right one.
+# 5. `worth_computing`: what a compiler keeps of a list of operations, when nothing is computed twice or for nothing.
 #
 # To think about. Change `Number` so that its slopes are Numbers: what can you differentiate then? Why does the tape
 # of $\tanh$ need the result to go back, and not the argument? How would you go back through 1000 layers with memory
@@ -784,10 +1005,16 @@ with ad.no_grad():
 #
 # ## References
 #
+# * A. V. Aho, M. S. Lam, R. Sethi, J. D. Ullman. *Compilers: Principles, Techniques, and Tools*, 2nd edition,
+#   chapter 9. Addison-Wesley, 2006.
+# * F. E. Allen, J. Cocke. A catalogue of optimizing transformations. In *Design and Optimization of Compilers*,
+#   Prentice-Hall, 1-30, 1971.
 # * W. Baur, V. Strassen. The complexity of partial derivatives. *Theoretical Computer Science* 22, 317-330, 1983.
 # * F. L. Bauer. Computational graphs and rounding error. *SIAM Journal on Numerical Analysis* 11(1), 87-96, 1974.
 # * A. G. Baydin, B. A. Pearlmutter, A. A. Radul, J. M. Siskind. Automatic differentiation in machine learning: a
 #   survey. *Journal of Machine Learning Research* 18(153), 1-43, 2018.
+# * J. Cocke. Global common subexpression elimination. *SIGPLAN Notices* 5(7), 20-24, 1970.
+# * M. R. Garey, D. S. Johnson. *Computers and Intractability*, problem SR2. Freeman, 1979.
 # * A. Griewank. Achieving logarithmic growth of temporal and spatial complexity in reverse automatic differentiation.
 #   *Optimization Methods and Software* 1(1), 35-54, 1992.
 # * A. Griewank, A. Walther. *Evaluating Derivatives*, 2nd edition. SIAM, 2008.
