@@ -40,6 +40,8 @@ CLAIMS: dict[int, tuple[RequiredClaim, ...]] = {
            r"h^* = (3 \epsilon |f| / |f'''|)^{1/3} \text{ for central differences}", ""),
         _c("compiler-removes-waste",
            r"\text{matmuls} = 4L - 1 \text{ as written}, \; 3L - 1 \text{ compiled}", ""),
+        _c("dead-code-is-free",
+           r"\text{operations left} = \text{operations without the length}", ""),
         _c("one-owner-at-a-time",
            r"\max_{\text{byte}, \text{step}} \text{values alive there} = 1", ""),
         _c("memory-in-use",
