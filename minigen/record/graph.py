@@ -96,11 +96,11 @@ class Graph:
         args, kwargs = _lift(self, args), {name: _lift(self, arg) for name, arg in kwargs.items()}
         concrete = {name: substitute(arg, _array) for name, arg in kwargs.items()}
         array = function(*substitute(args, _array), **concrete)
-        if array is None:
-            raise RecordError(f"record: {getattr(function, '__name__', function)} answers nothing; only functions that "
-                              "answer arrays have a recorded form")
         if isinstance(array, np.generic | bool | int | float | complex):
             array = np.asarray(array)
+        if not isinstance(array, np.ndarray | tuple | list):
+            raise RecordError(f"record: {getattr(function, '__name__', function)} answers {type(array).__name__}; only "
+                              "functions that answer arrays have a recorded form")
         value = self._add(Value(function, args, kwargs, array, len(self.values), kind))
         if key is not None:
             self._known[key] = value

@@ -102,6 +102,8 @@ CHANGES = {
     **{f.__name__: (and_then(lambda y, f=f, args=args: f(y, *args)), f"np.{f.__name__} changes a part of an array")
        for f, args in [(np.copyto, [5]), (np.put, [[0], 5]), (np.putmask, [True, 5]), (np.place, [True, 5]),
                        (np.fill_diagonal, [0]), (np.put_along_axis, [np.zeros((2, 1), int), 5, 1])]},
+    "nothing": (lambda x: ad.recordable.whole(lambda x, scratch: None, x), "<lambda> answers NoneType; only"),
+    "text": (lambda x: np.array2string(x), "array2string answers str; only functions that answer arrays"),
     "backward": (backward, "the function leaves a gradient in .grad of a Tensor"),
     "a recorded function": (lambda x: INSIDE(x) + 1, "a function that is being recorded called another recorded"),
 }
