@@ -45,7 +45,7 @@ def mixed(x, rng):
 
 
 PROGRAMS = {
-    "small": lambda rng: (small, (F(rng.normal(size=(6, 2))), F(rng.normal(size=(2, 3))))),
+    "small": lambda rng: (small, (F(rng.normal(size=(6, 5))), F(rng.normal(size=(5, 3))))),
     "network": lambda rng: (network, ([F(rng.normal(size=s)) for s in [(5, 8), (8,), (8,)]],
                                       F(rng.normal(size=(20, 5))), np.random.default_rng(0))),
     "mixed": lambda rng: (mixed, (np.eye(4) + 0.1 * rng.normal(size=(4, 4)), np.random.default_rng(0))),
