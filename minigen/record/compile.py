@@ -97,9 +97,9 @@ def _library() -> str:
 
 def _kept(source: str) -> Path | None:
     """A file with the source, which Numba's cache needs to know it by; None where no folder can be written."""
-    folder = Path(numba.config.CACHE_DIR or cache_folder()) / "loops"
-    path = folder / f"{hashlib.sha256((_library() + source).encode()).hexdigest()[:32]}.py"
     try:
+        folder = Path(numba.config.CACHE_DIR or cache_folder()) / "loops"
+        path = folder / f"{hashlib.sha256((_library() + source).encode()).hexdigest()[:32]}.py"
         if not path.exists():
             folder.mkdir(parents=True, exist_ok=True)
             unfinished = path.with_name(f".{path.name}.{os.getpid()}")
