@@ -12,7 +12,7 @@ from .graph import Value
 from .plan import Item
 from .program import Program
 
-WIDTH = 112
+WIDTH, UNBROKEN = 112, "\xa0"
 
 
 def listing(program: Program) -> str:
@@ -146,7 +146,9 @@ def _names(values: list[Value]) -> str:
 def _wrapped(head: str, parts: list[str]) -> list[str]:
     if not parts:
         return []
-    return textwrap.wrap(f"{head}  {', '.join(parts)}", WIDTH, subsequent_indent=" " * (len(head) + 2))
+    whole = ", ".join(part.replace(" ", UNBROKEN) for part in parts)
+    lines = textwrap.wrap(f"{head}  {whole}", WIDTH, subsequent_indent=" " * (len(head) + 2))
+    return [line.replace(UNBROKEN, " ") for line in lines]
 
 
 def _table(rows: list[tuple[str, ...]]) -> Iterator[str]:
