@@ -17,10 +17,11 @@ from .tensor import Placeholder, value
 
 def shielded(g: Any, cotangent: Any) -> Any:
     """The cotangent, but 0 where g is 0: a branch that `where` cut off must not answer 0 * inf = nan."""
-    zero = value(g) == 0 if isinstance(value(cotangent), Placeholder) else None
-    if zero is not None:  # a recorded program cannot look at the numbers first
+    numbers = value(cotangent)
+    if isinstance(numbers, Placeholder):  # a recorded program cannot look at the numbers first
+        zero = value(g) == 0
         return where(zero, 0.0, cotangent) if isinstance(zero, Placeholder) or zero.any() else cotangent
-    numbers = value(cotangent).ravel(order="K")
+    numbers = numbers.ravel(order="K")
     if isfinite(numbers.dot(numbers)):  # one fast pass; squares that overflow only cost the slow one
         return cotangent
     return where(value(g) == 0, 0.0, cotangent)

@@ -193,14 +193,14 @@ class Plan:
     def _keep_in_registers(self) -> None:
         """A map that only its own loop reads needs no memory: the loop has the number at hand."""
         readers: dict[int, set[int]] = {}
-        for index, item in enumerate(self.items):
-            for value in item.values:
-                for read in self.leaves(value) if item.kind == "loop" else self.reads(value):
+        for index, step in enumerate(self.items):
+            for value in step.values:
+                for read in self.leaves(value) if step.kind == "loop" else self.reads(value):
                     readers.setdefault(self.base(read).order, set()).add(index if self.base(read) is read else -1)
-        for index, item in enumerate(self.items):
-            spare = [v for v in item.values if self.kind[v.order] == "map" and v.order not in self.results
+        for index, step in enumerate(self.items):
+            spare = [v for v in step.values if self.kind[v.order] == "map" and v.order not in self.results
                      and v.order not in self.home and readers.get(v.order) == {index}]
-            item.values = [v for v in item.values if v not in spare]
+            step.values = [v for v in step.values if v not in spare]
             self.stored -= set(_orders(spare))
 
     def _append(self, item: Item) -> None:

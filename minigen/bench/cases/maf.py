@@ -111,7 +111,7 @@ def torch_conditionals(torch: Any) -> Callable[[Any], tuple[Any, Any]]:
 CASE = Case("maf", "MAF, 784 dimensions, hidden 2 x 1024: 100 samples, density of 1 000 rows", __name__,
             races={"sampling": ("sampling_naive_torch", "sampling_dense_pass", "sampling_density_pass"),
                    "density": ("density_torch", "density_dense")},
-            targets=targets("sampling", A={"sampling_naive_torch": 1 / 500, "sampling_dense_pass": 1.2},
+            targets=targets("sampling", A={"sampling_naive_torch": 1 / 500, "sampling_density_pass": 1.2},
                             B={"sampling_naive_torch": 1 / 900})
             + targets("density", A={"density_torch": 0.5}, B={"density_torch": 0.35}),
             passes={"sampling_naive_torch": PARTS})
