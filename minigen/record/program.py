@@ -100,8 +100,11 @@ class Program:
             joined, key = self.plan.home[order]
             return self._arrays[joined][key]
         if self.plan.kind[order] == "outside":
-            backwards = isinstance(value.array, np.ndarray) and min(value.array.strides, default=0) < 0
-            return value.array.copy() if backwards else value.array
+            if not isinstance(value.array, np.ndarray) or min(value.array.strides, default=0) >= 0:
+                return value.array
+            forwards = value.array.copy()  # loops only go forwards
+            self._step(np.copyto, forwards, value.array)
+            return forwards
         return _call(value, self.array)
 
     def memory(self, value: Value) -> tuple[np.ndarray, np.ndarray]:

@@ -86,6 +86,16 @@ def test_a_frozen_tensor_is_read_anew_too():
     assert recorded(X) == pytest.approx(3 * X.sum())
 
 
+def test_a_parameter_that_lies_backwards_is_read_anew():
+    w = ad.Tensor(np.arange(3.0), requires_grad=True)
+    w.data = w.data[::-1]
+    recorded = record(lambda x: (ad.sum(ad.exp(w) * x), w))
+    recorded(X)
+    w.data[...] = [1.0, 2.0, 4.0]
+    total, same = recorded(X)
+    assert total == pytest.approx((np.exp(w.data) * X).sum()) and np.array_equal(same, w.data)
+
+
 def test_a_parameter_of_another_precision_is_recorded_anew():
     layer, step, recorded = made()
     recorded(X)
