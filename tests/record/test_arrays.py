@@ -110,6 +110,13 @@ def test_types():
 
 
 @interpreted
+def test_equal_numbers_of_two_kinds_are_two_operations():
+    check(lambda x: (x * 2.0, x * np.float64(2), x * 2, 1 / (x * 0.0), 1 / (x * -0.0), x == 1, x == True),  # noqa: E712
+          (A.astype(np.float32),), (B.astype(np.float32),))
+    check(lambda x: (x * 2, x * 2.0, x + True, x + 1.0, x.sum(0), x.sum(-1), x[0], x[:1]), (np.arange(6).reshape(2, 3),))
+
+
+@interpreted
 def test_numbers_that_are_none():
     check(lambda x: (x.max(), x.min(), x.sum(), x.max(0), x.min(1), np.maximum(x, 0), np.minimum(0, x), np.sign(x),
                      np.isnan(x), np.isfinite(x), np.where(np.isnan(x), 0, x), np.sqrt(x), x != x, x == x, x > 0,
@@ -147,6 +154,8 @@ OPERATIONS = {
     "whole functions": lambda x: (np.tril(x), np.outer(x[0], x[1]), np.cumsum(x, 0), np.sort(x, 0), np.median(x),
                                   np.pad(x, 1), np.roll(x, 1, 0), np.tile(x, 2), np.einsum("ij,kj->ik", x, x),
                                   *np.split(x, 2), *np.modf(x)),
+    "joined, and one part waits for the other": lambda x: np.concatenate(
+        [x * 2 + 1, (lambda K: np.tanh(x @ K @ K @ K @ K))(np.eye(6) + 0.1) * 3]) @ np.ones((6, 6)),
     "nearly nothing": lambda x: x * 1 + 0,
 }
 
