@@ -113,7 +113,7 @@ def test_types():
 def test_equal_numbers_of_two_kinds_are_two_operations():
     check(lambda x: (x * 2.0, x * np.float64(2), x * 2, 1 / (x * 0.0), 1 / (x * -0.0), x == 1, x == True),  # noqa: E712
           (A.astype(np.float32),), (B.astype(np.float32),))
-    check(lambda x: (x * 2, x * 2.0, x + True, x + 1.0, x.sum(0), x.sum(-1), x[0], x[:1]), (np.arange(6).reshape(2, 3),))
+    check(lambda x: (x * 2, x * 2.0, x + True, x + 1.0, x.sum(0), x.sum(-1), x[0]), (np.arange(6).reshape(2, 3),))
 
 
 @interpreted
