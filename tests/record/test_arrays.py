@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from minigen import autodiff as ad
 from minigen.autodiff.containers import leaves
 from minigen.record import record
 
@@ -164,6 +165,16 @@ OPERATIONS = {
 @pytest.mark.parametrize("name", OPERATIONS)
 def test_operations(name):
     check(OPERATIONS[name], (A,), (B,))
+
+
+@interpreted
+@pytest.mark.parametrize("first, second", [
+    (slice(3), slice(3, None)), (slice(3), slice(4, None)), (slice(4), slice(2, None)),
+    (slice(None, None, 2), slice(1, 2)), (1, slice(2, None)), (slice(None), 0),
+], ids=["beside each other", "a gap", "overlapping", "interleaved", "a row and rows", "all and one"])
+def test_gradients_of_parts_are_put_together(first, second):
+    check(ad.grad(lambda w: ad.sum(ad.exp(w[first])) + ad.sum(w[second] ** 2)), (A.T.copy(),), (B.T.copy(),))
+    check(ad.grad(lambda w: ad.sum(ad.exp(w[:, first])) * ad.sum(w[:, second] ** 2)), (A,), (B,))
 
 
 @interpreted
