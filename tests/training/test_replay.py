@@ -335,6 +335,36 @@ def test_gradients_lie_where_the_optimiser_reads_them():
     assert values["loss"] == pytest.approx(loss.total.item(), rel=1e-6)
 
 
+class Alike(nn.Module):
+    """Gradients that are one value twice, a view of another, a constant, or of a parameter in double precision."""
+
+    def __init__(self):
+        rng = np.random.default_rng(0)
+        for name, shape, dtype in [("a", 3, "f"), ("b", 3, "f"), ("W", (3, 4), "f"), ("v", (4, 1), "f"), ("c", 2, "f"),
+                                   ("d", 3, "d")]:
+            setattr(self, name, ad.Tensor(rng.normal(size=shape).astype(dtype), requires_grad=True))
+
+    def loss(self, x, rng):
+        y = ad.tanh(x @ ad.transpose(self.W) + self.a + self.b) * ad.astype(self.d, np.float32)
+        return Loss(ad.mean(ad.sum(y * y, axis=-1)) + ad.sum(self.c) + ad.sum(x @ self.v))
+
+
+def test_gradients_that_cannot_be_computed_in_place_are_copied_there():
+    model, optimizer, replay = made(Alike())
+    for i in range(3):
+        x = np.random.default_rng(i).normal(size=(5, 4)).astype(np.float32)
+        for place in optimizer.gradients():
+            place[...] = 99
+        replay(x, np.random.default_rng(0))
+        found = [p.grad.copy() for p in model.parameters()]
+        for p in model.parameters():
+            p.grad = None
+        model.loss(x, None).total.backward()
+        for p, gradient in zip(model.parameters(), found, strict=True):
+            assert gradient.dtype == p.grad.dtype
+            np.testing.assert_allclose(gradient, p.grad, rtol=1e-5, atol=1e-6)
+
+
 def test_a_parameter_that_the_loss_does_not_reach_has_no_gradient():
     model = Steep()
     model.unused = ad.Tensor(np.ones(2, np.float32), requires_grad=True)
