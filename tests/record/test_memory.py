@@ -193,6 +193,20 @@ def test_a_replay_makes_no_array(monkeypatch):
     assert most < 6_000 and x[0].nbytes == 1200
 
 
+def test_a_convolution_keeps_its_workspaces():
+    recorded = record(ad.value_and_grad(lambda w, x: ad.sum(ad.conv2d(x, w, padding=1) ** 2)))
+    w, x = np.ones((4, 4, 3, 3), np.float32), np.ones((8, 4, 16, 16), np.float32)
+    recorded(w, x)
+    recorded(w, x)
+    tracemalloc.start()
+    try:
+        recorded(w, x)
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert most < 8_000 and x.nbytes == 32_768
+
+
 def test_a_program_dies_with_its_function(no_compiler):
     import weakref
 
