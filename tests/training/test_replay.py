@@ -5,6 +5,7 @@ import pytest
 
 from minigen import autodiff as ad
 from minigen import nn, optim
+from minigen.kernels.stream import Stream
 from minigen.latent.vae import VAE
 from minigen.nn import Module
 from minigen.record import RecordError
@@ -13,6 +14,7 @@ from minigen.training import Loss, TrainingError, fit, loop
 from minigen.training.replay import Replay
 
 NEVER = 10**9
+COMPILED = compilation.compiled
 
 
 @pytest.fixture(autouse=True)
@@ -129,6 +131,21 @@ def test_single_steps_agree_to_float32(replay_from, replayed):
         curves.append(Run(batch_size=41, epochs=20, valid=None).fit().curve())
     np.testing.assert_allclose(*curves, rtol=5e-6)
     assert len(replayed) == 20
+
+
+@pytest.mark.parametrize("net, generator", [
+    ({"hidden": (16,)}, lambda: Stream(np.random.default_rng(5))), ({"net": "conv"}, lambda: np.random.default_rng(5))])
+def test_compiled_steps_of_a_vae_agree_to_float32(net, generator, replay_from, replayed, monkeypatch):
+    monkeypatch.setattr(compilation, "compiled", COMPILED)
+    x, curves = np.random.default_rng(0).random((100, 64)).round().astype(np.float32), []
+    for start in (NEVER, 0):
+        replay_from(start)
+        model = VAE(64, 4, rng=np.random.default_rng(1), **net)
+        history = fit(model, x, optimizer=optim.Adam(model.parameters(), 1e-3), epochs=4, batch_size=40, rng=generator(),
+                      progress=False)
+        curves.append([history.curve("train", name) for name in ("loss", "reconstruction", "kl")])
+    np.testing.assert_allclose(*curves, rtol=2e-5)
+    assert history.not_replayed is None and len(replayed) == 12
 
 
 class Killed(BaseException):
