@@ -141,8 +141,8 @@ def test_compiled_steps_of_a_vae_agree_to_float32(net, generator, replay_from, r
     for start in (NEVER, 0):
         replay_from(start)
         model = VAE(64, 4, rng=np.random.default_rng(1), **net)
-        history = fit(model, x, optimizer=optim.Adam(model.parameters(), 1e-3), epochs=4, batch_size=40, rng=generator(),
-                      progress=False)
+        history = fit(model, x, optimizer=optim.Adam(model.parameters(), 1e-3), epochs=4, batch_size=40,
+                      rng=generator(), progress=False)
         curves.append([history.curve("train", name) for name in ("loss", "reconstruction", "kl")])
     np.testing.assert_allclose(*curves, rtol=2e-5)
     assert history.not_replayed is None and len(replayed) == 12
