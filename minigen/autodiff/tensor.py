@@ -155,6 +155,11 @@ def no_grad() -> Any:
 _locks: dict[int, list] = {}
 
 
+def nothing_held() -> bool:
+    """Whether no living tape holds an array of its user."""
+    return not _locks
+
+
 class _Guard:
     """Gives arrays back to their user when it dies."""
 

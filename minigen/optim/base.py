@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 import numpy as np
 
 from minigen.autodiff import Tensor
+from minigen.autodiff.tensor import nothing_held
 
 from .clipping import norm_of, positive
 
@@ -179,9 +180,9 @@ class _Block:
         if not self._places:
             return False
         for p, view, place in zip(self.parameters, self.views, self._places):
-            if p.grad is not place or p.data is not view or not view.flags.writeable:
+            if p.grad is not place or p.data is not view:
                 return False
-        return True
+        return nothing_held() or all(view.flags.writeable for view in self.views)
 
     def places(self) -> list[np.ndarray]:
         """The gradient of the block, cut into those of its parameters."""

@@ -17,6 +17,8 @@ from .graph import Value
 from .operations import BOOL, HEAVY, MAPS, REDUCTIONS, operands, reduced_axes, working_type
 from .plan import Item, Plan
 
+FEW = 4
+"""So many sums side by side are better taken one after the other."""
 CHUNK = 1024
 """A long sum is taken in pieces: single precision loses a digit in a sum of some thousand numbers."""
 
@@ -74,7 +76,7 @@ class _Writer:
             self.accesses[v.order] = access(array.reshape(kept), shape, root)
             self.roles[v.order] = [a in axes for a in range(len(shape))]
         lead = self.accesses[item.values[0].order].strides if item.values[0] not in self.reductions else None
-        axes = sorted(range(len(shape)), key=lambda a: -lead[a]) if lead else range(len(shape))
+        axes = sorted(range(len(shape)), key=lambda a: -lead[a]) if lead else self._reduced_last(shape)
         self.sizes, self.strides, self.roles = self._collapse(shape, axes)
         self.lengths = [length_names(n) for n in self.sizes]
         self.local = {v.order: i for i, v in enumerate(self.body)}  # equal loops of two layers are then one source
@@ -92,6 +94,13 @@ class _Writer:
                 if not self._is_loaded(v):
                     stack.extend(v.inputs())
         return [found[order] for order in sorted(found)]
+
+    def _reduced_last(self, shape: tuple[int, ...]) -> Sequence[int]:
+        """The order of axes in which few long sums, as those of two columns, are each summed up in a register."""
+        roles = list(self.roles.values())
+        if not shape or shape[-1] > FEW or roles[0][-1] or any(role != roles[0] for role in roles):
+            return range(len(shape))
+        return sorted(range(len(shape)), key=lambda a: roles[0][a])
 
     def _collapse(self, shape: tuple[int, ...], axes: Sequence[int]) -> tuple[list[int], dict, dict]:
         """Axes in the order of memory, those of length 1 dropped, neighbours along which every array runs on merged."""
