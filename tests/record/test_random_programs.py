@@ -2,7 +2,7 @@
 
 How equal: bit for bit where the operations are called one by one in the order of the recording, else to 1e-12 (float64)
 or 1e-6 (float32) of the largest number. By default a program takes one of the two precisions, its generated loops are
-run as Python, and ten programs are compiled; MINIGEN_FULL=1 takes both precisions of all 200, run and compiled.
+run as Python, and four programs are compiled; MINIGEN_FULL=1 takes both precisions of all 200, run and compiled.
 """
 
 import os
@@ -11,19 +11,26 @@ import numpy as np
 import pytest
 
 from minigen import autodiff as ad
+from minigen.autodiff import fast
 from minigen.record import Program
 from minigen.record.record import trace_twice
 from minigen.record.tracing import trace
 
 from ..autodiff.programs import STEPS, draw_program
 
-PROGRAMS, BLOCKS, COMPILED = 200, 20, 10
+PROGRAMS, BLOCKS, COMPILED = 200, 20, 4
 TOLERANCE = {np.float32: 1e-6, np.float64: 1e-12}
 LOST = 5e-7
 """A program that float32 itself computes no better than this (of the largest number) is no measure of 1e-6."""
 FUSED = {"linear softplus", "masked_linear softplus", "bernoulli_logits"}
 """What eager NumPy computes in another order on plain arrays than it writes down when recorded."""
 FULL = os.environ.get("MINIGEN_FULL") == "1"
+
+
+@pytest.fixture(autouse=True)
+def without_kernels(monkeypatch):
+    """The eager side is NumPy alone, whichever tests of this process have asked for kernels before."""
+    monkeypatch.setattr(fast, "FAST", {})
 
 
 def flat(results):
