@@ -52,15 +52,14 @@ class Plan:
     """
 
     def __init__(self, values: list[Value], results: list[Value]):
-        self.values = values
         self.users: dict[int, list[Value]] = {v.order: [] for v in values}
         for value in values:
             for read in value.inputs():
                 self.users[read.order].append(value)
-        self.joins = dict(_joins(values, self.users))
-        skipped = {part.order for value, parts in self.joins.items() for part in self._bypassed(value, parts)}
-        self.values = [v for v in values if v.order not in skipped]
-        self.joins = {value.order: parts for value, parts in self.joins.items()}
+        joined = list(_joins(values))
+        self.joins = {value.order: parts for value, parts in joined}
+        bypassed = {v.order for value, _ in joined for v in self._bypassed(value)}
+        self.values = [v for v in values if v.order not in bypassed]
         self.kind: dict[int, str] = {}
         self._forms: dict[int, Any] = {}
         for value in self.values:
@@ -76,7 +75,7 @@ class Plan:
 
     # ----------------------------------------------------------------------------------------------- what is what
 
-    def _bypassed(self, value: Value, parts: list[Part]) -> list[Value]:
+    def _bypassed(self, value: Value) -> list[Value]:
         """The padded arrays of a sum of them, which nobody needs when the parts are laid side by side."""
         if value.function is not np.add:
             return []
@@ -252,7 +251,7 @@ def _is_product(value: Value) -> bool:
     return a.dtype == b.dtype == value.dtype and value.dtype.kind == "f" and a.array.ndim and b.array.ndim
 
 
-def _joins(values: list[Value], users: dict[int, list[Value]]) -> Iterator[tuple[Value, list[Part]]]:
+def _joins(values: list[Value]) -> Iterator[tuple[Value, list[Part]]]:
     """Values that are put together from parts: concatenations, zeros around a part, sums of such with no overlap."""
     for value in values:
         joined = value.function is np.concatenate and len(value.args) == 1 and value.kwargs.get("axis", 0) is not None
@@ -295,5 +294,3 @@ def covers(shape: tuple[int, ...], parts: list[Part]) -> bool:
     for part in parts:
         taken[part.key] = True
     return bool(taken.all())
-
-

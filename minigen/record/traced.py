@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from minigen.autodiff.containers import tree_map
-from minigen.autodiff.tensor import Placeholder
+from minigen.autodiff.tensor import Placeholder, Tensor
 
 from .graph import Graph, RecordError, Value
 
@@ -209,7 +209,7 @@ ADVICE = ("A recorded program does the same operations every time, so Python mus
 
 def _operator(function: np.ufunc, swapped: bool = False, in_place: bool = False) -> Callable:
     def operate(self: Traced, other: Any) -> Any:
-        if type(other).__name__ == "Tensor":  # the Tensor's own operator knows what to do
+        if isinstance(other, Tensor):  # the Tensor's own operator knows what to do
             return NotImplemented
         result = self._call(function, *((other, self) if swapped else (self, other)))
         changes = in_place and (self.ndim or not self.value.function)  # a number of NumPy's is never changed in place

@@ -22,12 +22,17 @@ class Denoiser(nn.Module):
 
 
 class Setting:
-    """Everything that one run needs, made from seeds, so that two settings are two equal runs."""
+    """Everything that one run needs, made from seeds, so that two settings are two equal runs.
 
-    def __init__(self, **options):
-        self.model = Denoiser(rng=np.random.default_rng(1))
-        data = np.random.default_rng(2).normal(size=(57, 4)).astype(np.float32)
-        self.train, valid = data[:41], data[41:]
+    labels: each row comes with a number, so that a batch is a tuple.
+    """
+
+    def __init__(self, model=None, labels=False, **options):
+        self.model = model or Denoiser(rng=np.random.default_rng(1))
+        x = np.random.default_rng(2).normal(size=(57, 4)).astype(np.float32)
+        data = (x, 1 + x[:, 0] ** 2) if labels else x
+        self.train, valid = (tuple(a[rows] for a in data) if labels else data[rows]
+                             for rows in (slice(41), slice(41, None)))
         optimizer = optim.Adam(self.model.parameters(), 0.02)
         self.options = dict(optimizer=optimizer, epochs=4, batch_size=10, rng=np.random.default_rng(3), valid=valid,
                             progress=False) | options

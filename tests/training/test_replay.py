@@ -13,6 +13,9 @@ from minigen.record import compile as compilation
 from minigen.training import Loss, TrainingError, fit, loop
 from minigen.training.replay import Replay
 
+from ..record.conftest import interpreted
+from .conftest import Setting
+
 NEVER = 10**9
 COMPILED = compilation.compiled
 
@@ -20,11 +23,6 @@ COMPILED = compilation.compiled
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
     """Generated loops are run by Python: the arrays here are tiny."""
-    def interpreted(source):
-        code = dict(compilation.NAMES)
-        exec(source, code)
-        return np.errstate(all="ignore")(code["loops"])
-
     monkeypatch.setattr(compilation, "compiled", interpreted)
 
 
@@ -44,26 +42,12 @@ class Denoiser(nn.Module):
         return Loss(ad.mean(error * scale), {"per_pixel": ad.value(error).mean() / 4})
 
 
-class Run:
-    """Everything of one run, made from seeds."""
+class Run(Setting):
+    """A run of a model that can be recorded."""
 
-    def __init__(self, model=Denoiser, labels=False, ema=False, **options):
-        self.model, self.rng = model(), np.random.default_rng(3)
-        x = np.random.default_rng(2).normal(size=(57, 4)).astype(np.float32)
-        data = (x, 1 + x[:, 0] ** 2) if labels else (x,)
-        self.train, valid = (tuple(a[rows] for a in data) for rows in (slice(41), slice(41, None)))
-        if not labels:
-            self.train, valid = self.train[0], valid[0]
-        self.options = dict(optimizer=optim.Adam(self.model.parameters(), 0.02), epochs=4, batch_size=10, rng=self.rng,
-                            valid=valid, progress=False) | options
-        if ema:
-            self.options["ema"] = optim.EMA(self.model, 0.9)
-
-    def fit(self, **more):
-        return fit(self.model, self.train, **(self.options | more))
-
-    def bits(self):
-        return {name: array.tobytes() for name, array in self.model.state_dict().items()}
+    def __init__(self, model=Denoiser, labels=False, **options):
+        super().__init__(model(), labels, **options)
+        self.rng = self.options["rng"]
 
 
 @pytest.fixture
