@@ -56,6 +56,7 @@ class Plan:
         for value in values:
             for read in value.inputs():
                 self.users[read.order].append(value)
+        self.results = {v.order for v in results}
         joined = list(_joins(values))
         self.joins = {value.order: parts for value, parts in joined}
         bypassed = {v.order for value, _ in joined for v in self._bypassed(value)}
@@ -64,7 +65,6 @@ class Plan:
         self._forms: dict[int, Any] = {}
         for value in self.values:
             self.kind[value.order] = self._kind(value)
-        self.results = {v.order for v in results}
         self.stored = self._stored()
         self.home = {part.value.order: (order, part.key) for order, parts in self.joins.items() for part in parts
                      if self._lives_in(order, part.value)}
@@ -80,7 +80,8 @@ class Plan:
         if value.function is not np.add:
             return []
         return [v for v in value.inputs()
-                if v.function is scatter_forward and len(set(_orders(self.users[v.order]))) == 1]
+                if v.function is scatter_forward and len(set(_orders(self.users[v.order]))) == 1
+                and v.order not in self.results]
 
     def reads(self, value: Value) -> list[Value]:
         """What computing the value reads."""

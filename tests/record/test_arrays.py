@@ -178,6 +178,15 @@ def test_gradients_of_parts_are_put_together(first, second):
 
 
 @interpreted
+def test_a_padded_part_that_is_itself_a_result():
+    def halves(x):
+        upper, lower = ad.grad(lambda w: ad.sum(w[:2] ** 2))(x), ad.grad(lambda w: ad.sum(w[2:] ** 3))(x)
+        return upper + lower, upper
+
+    check(halves, (A,), (B,))
+
+
+@interpreted
 def test_an_index_that_is_an_argument():
     check(lambda x, i: (x[i], x[i, 0], np.take(x, i, axis=0), np.take(x, i, axis=1)), (A, INDICES), (B, INDICES[::-1]))
     check(lambda x, i: x[i], (A, np.array(1)), (A, np.array(3)))
