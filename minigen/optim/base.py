@@ -144,7 +144,7 @@ class _Block:
         self.spans = [slice(end - p.size, end) for p, end in zip(parameters, ends)]
         self.data = np.empty(ends[-1], parameters[0].dtype)
         self.moments = [np.zeros_like(self.data) for _ in range(slots)]
-        self.gradient = np.empty_like(self.data)
+        self.gradient = np.empty_like(self.data) if len(parameters) > 1 else None  # else only where one is asked for
         self._places: list[np.ndarray] = []
         self.views = [self.data[span].reshape(p.shape) for p, span in zip(parameters, self.spans)]
         for p, view in zip(self.parameters, self.views):
@@ -187,6 +187,8 @@ class _Block:
     def places(self) -> list[np.ndarray]:
         """The gradient of the block, cut into those of its parameters."""
         if not self._places:
+            if self.gradient is None:
+                self.gradient = np.empty_like(self.data)
             self._places = [self.gradient[span].reshape(view.shape) for span, view in zip(self.spans, self.views)]
         return self._places
 

@@ -45,6 +45,9 @@ def fit(model: Module, train: Data, *, optimizer: Optimiser, epochs: int, batch_
     which are then cut alike. optimizer: made from the model's parameters. rng: orders the data and is handed to the
     loss; validation has a generator of its own, with the same noise in every epoch, and does not disturb the training.
 
+    From update REPLAY_FROM on, steps are recorded and replayed (`minigen.record`) where the loss allows it; where not,
+    they stay on the tape, and the history says why. A loss is run twice while it is recorded, and its Python not again.
+
     out: folder of `checkpoint.npz` and `metrics.jsonl` (a JSON object per epoch). resume=True goes on from there, bit
     for bit, and begins where nothing is there; all but epochs, patience and the learning rate must then be as before.
     Checkpoints are written after every epoch, or every save_steps updates or save_seconds seconds, inside epochs too.
