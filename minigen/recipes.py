@@ -18,6 +18,7 @@ import numpy as np
 from minigen import data as datasets
 from minigen import optim
 from minigen.distributions.likelihood import Likelihood
+from minigen.energy.contrastive_divergence import ContrastiveDivergence
 from minigen.energy.rbm import RBM
 from minigen.flows import Affine, Compose, Dequantised, FlowModel, Logit, Planar, PLULinear
 from minigen.latent.vae import VAE
@@ -85,6 +86,10 @@ def _plane_flow(shape: tuple[int, ...], levels: int | None, rng: np.random.Gener
     return FlowModel(Compose(layers))
 
 
+def _small_rbm(shape: tuple[int, ...], levels: int | None, rng: np.random.Generator) -> ContrastiveDivergence:
+    return ContrastiveDivergence(RBM(int(np.prod(shape)), 20, rng=rng))
+
+
 def _score_vae(model: VAE, x: np.ndarray, rng: np.random.Generator) -> list[Likelihood]:
     some = x[:1000]
     return [model.bound(some, rng, 10), model.log_likelihood(some, rng, 500)]
@@ -104,9 +109,8 @@ RECIPES = {
     "flow-2d": Recipe("flow of linear (PLU) and planar layers in the plane", PLANE, _plane_flow, _plane, _adam(3e-3),
                       150, 200, lambda model, x, rng: [model.log_likelihood(x)]),
     "rbm": Recipe("RBM with 20 hidden units, CD-1", ("digits",),
-                  lambda shape, levels, rng: RBM(int(np.prod(shape)), 20, rng=rng), _threshold,
-                  lambda model: optim.SGD(model.parameters(), lr=0.05, momentum=0.5), 100, 50,
-                  lambda model, x, rng: [model.log_likelihood(x)]),
+                  _small_rbm, _threshold, lambda model: optim.SGD(model.parameters(), lr=0.05, momentum=0.5),
+                  100, 50, lambda trainer, x, rng: [trainer.model.log_likelihood(x)]),
 }
 
 

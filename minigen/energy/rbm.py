@@ -9,30 +9,32 @@ import numpy as np
 from minigen import autodiff as ad
 from minigen import nn
 from minigen.distributions.likelihood import Likelihood
-from minigen.training import Loss
 
-LARGEST_SIDE = 25  # units of the side that is enumerated: 2^25 states take about a minute
-CHUNK = 1 << 14  # states held in memory at once
+from .sampling import bernoulli, coins, sigmoid_softplus, stream
+
+LARGEST_SIDE = 25
+"""Units of the side that is enumerated: 2^25 states take about a minute."""
 
 
 class RBM(nn.Module):
     """p(v, h) = exp(-E(v, h)) / Z,  E(v, h) = -v'Wh - b'v - c'h,  v in {0,1}^D, h in {0,1}^H.
 
-    W: (D, H), b: (D,) visible biases, c: (H,) hidden biases; `cd_steps` Gibbs steps give the negative phase.
-    Likelihoods in nats, exact up to 25 units on the smaller side. Hinton 2002; S4:77-169.
+    W: (D, H), b: (D,) visible biases, c: (H,) hidden biases. Likelihoods in nats. Train it by a trainer of
+    `contrastive_divergence`; above 25 units on both sides log Z comes from `ais`. Smolensky 1986; Hinton 2002; S4:77-169.
     """
 
-    def __init__(self, n_visible: int, n_hidden: int, *, cd_steps: int = 1, rng: np.random.Generator,
-                 dtype: Any = np.float32):
-        if min(n_visible, n_hidden, cd_steps) < 1:
-            raise ValueError("RBM: n_visible, n_hidden and cd_steps must be positive, got "
-                             f"{n_visible}, {n_hidden}, {cd_steps}")
-        self.config = {"n_visible": n_visible, "n_hidden": n_hidden, "cd_steps": cd_steps,
-                       "dtype": np.dtype(dtype).name}
-        self.cd_steps = cd_steps
+    def __init__(self, n_visible: int, n_hidden: int, *, rng: np.random.Generator, dtype: Any = np.float32):
+        if min(n_visible, n_hidden) < 1:
+            raise ValueError(f"RBM: n_visible and n_hidden must be positive, got {n_visible}, {n_hidden}")
+        self.config = {"n_visible": n_visible, "n_hidden": n_hidden, "dtype": np.dtype(dtype).name}
         self.W = ad.Tensor(0.01 * rng.standard_normal((n_visible, n_hidden)), requires_grad=True, dtype=dtype)
         self.b = ad.Tensor(np.zeros(n_visible), requires_grad=True, dtype=dtype)
         self.c = ad.Tensor(np.zeros(n_hidden), requires_grad=True, dtype=dtype)
+
+    def fit_to(self, data: np.ndarray, rng: np.random.Generator) -> None:
+        """b <- log odds of each visible unit in the data, a count of one added to both sides. Hinton 2010, section 8."""
+        ones = np.asarray(data, np.float64).sum(0)
+        self.b.data[...] = np.log((ones + 1) / (len(data) - ones + 1))
 
     def energy(self, v: Any, h: Any) -> Any:
         """E(v, h) = -v'Wh - b'v - c'h. v: (..., D), h: (..., H); result (...)."""
@@ -40,36 +42,52 @@ class RBM(nn.Module):
 
     def free_energy(self, v: Any) -> Any:
         """F(v) = -log sum_h exp(-E(v, h)) = -b'v - sum_j softplus(c_j + v'W_j). v: (..., D); result (...)."""
-        self._check(v)
+        self._check_width(v)
         return -(v @ self.b) - ad.sum(ad.softplus(v @ self.W + self.c), axis=-1)
 
-    def hidden_probabilities(self, v: Any) -> np.ndarray:
-        """p(h_j = 1 | v) = sigmoid(c_j + v'W_j): (..., H)."""
-        return ad.sigmoid(v @ self.W.data + self.c.data)
+    def hidden_logits(self, v: np.ndarray) -> np.ndarray:
+        """c + v'W, the log odds of every hidden unit given v. v: (..., D); result (..., H), no gradient."""
+        logits = v @ self.W.data
+        logits += self.c.data
+        return logits
 
-    def visible_probabilities(self, h: Any) -> np.ndarray:
+    def visible_logits(self, h: np.ndarray) -> np.ndarray:
+        """b + W h, the log odds of every visible unit given h. h: (..., H); result (..., D), no gradient."""
+        logits = h @ self.W.data.T
+        logits += self.b.data
+        return logits
+
+    def hidden_probabilities(self, v: np.ndarray) -> np.ndarray:
+        """p(h_j = 1 | v) = sigmoid(c_j + v'W_j): (..., H)."""
+        return ad.sigmoid(self.hidden_logits(v))
+
+    def visible_probabilities(self, h: np.ndarray) -> np.ndarray:
         """p(v_i = 1 | h) = sigmoid(b_i + W_i h): (..., D)."""
-        return ad.sigmoid(h @ self.W.data.T + self.b.data)
+        return ad.sigmoid(self.visible_logits(h))
+
+    visible_mean = visible_probabilities
+
+    def sample_hidden(self, v: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """h ~ p(h | v): (..., H)."""
+        return bernoulli(self.hidden_logits(v), rng)
+
+    def sample_visible(self, h: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """v ~ p(v | h): (..., D)."""
+        return bernoulli(self.visible_logits(h), rng)
 
     def gibbs(self, v: np.ndarray, k: int, rng: np.random.Generator) -> np.ndarray:
-        """v after k sweeps h ~ p(h|v), v ~ p(v|h). v: (chains, D)."""
+        """v after k sweeps h ~ p(h | v), v ~ p(v | h). v: (chains, D)."""
+        rng = stream(rng)
         for _ in range(k):
-            h = _bernoulli(self.hidden_probabilities(v), rng)
-            v = _bernoulli(self.visible_probabilities(h), rng)
+            v = self.sample_visible(self.sample_hidden(v, rng), rng)
         return v
 
-    def loss(self, v: np.ndarray, rng: np.random.Generator) -> Loss:
-        """mean F(v) - F(v_k), v_k from k Gibbs sweeps that start at v and carry no gradient: its gradient is CD-k.
-
-        The value is no likelihood, nor a bound of one; the squared error of one reconstruction stands beside it.
-        """
-        v_k = self.gibbs(v, self.cd_steps, rng)
-        contrast = ad.mean(self.free_energy(v)) - ad.mean(self.free_energy(v_k))
-        back = self.visible_probabilities(self.hidden_probabilities(v))
-        return Loss(contrast, {"reconstruction_error": ((v - back) ** 2).sum(-1).mean()})
+    def sample(self, n: int, rng: np.random.Generator, sweeps: int = 1000) -> np.ndarray:
+        """n chains after `sweeps` Gibbs sweeps from coin flips: near p(v) where the chain mixes. (n, D)."""
+        return self.gibbs(coins((n, self.b.size), self.W.dtype, rng), sweeps, rng)
 
     def log_z(self) -> float:
-        """log Z in nats: the sum over the smaller side is enumerated, the other side is summed in closed form.
+        """log Z in nats: the smaller side is enumerated, the other side is summed in closed form.
 
         Raises ValueError above 25 units on both sides. S4:74 counts 2^D terms; 2^min(D, H) do.
         """
@@ -79,30 +97,49 @@ class RBM(nn.Module):
         n = W.shape[1]
         if n > LARGEST_SIDE:
             raise ValueError(f"RBM: exact log Z enumerates the smaller side, which has {n} units; at most "
-                             f"{LARGEST_SIDE} are possible")
+                             f"{LARGEST_SIDE} are possible; estimate it by ais")
         bits, total = np.arange(n), -np.inf
-        for start in range(0, 1 << n, CHUNK):
-            h = ((np.arange(start, min(start + CHUNK, 1 << n))[:, None] >> bits) & 1).astype(np.float64)
+        for start in range(0, 1 << n, 1 << 14):
+            h = ((np.arange(start, min(start + (1 << 14), 1 << n))[:, None] >> bits) & 1).astype(np.float64)
             terms = h @ c + ad.softplus(h @ W.T + b).sum(-1)
             total = np.logaddexp(total, ad.logsumexp(terms))
         return float(total)
 
     def log_likelihood(self, v: np.ndarray) -> Likelihood:
         """log p(v) = -F(v) - log Z, exact. v: (n, D)."""
+        return Likelihood(-self.free_energies(v) - self.log_z(), "exact", "log Z by enumeration of the smaller side")
+
+    def free_energies(self, v: np.ndarray) -> np.ndarray:
+        """F(v) without a tape, in float64: (n,)."""
         with ad.no_grad():
-            free = ad.value(self.free_energy(v)).astype(np.float64)
-        return Likelihood(-free - self.log_z(), "exact", "log Z by enumeration of the smaller side")
+            return ad.value(self.free_energy(v)).astype(np.float64)
 
-    def sample(self, n: int, rng: np.random.Generator, sweeps: int = 1000) -> np.ndarray:
-        """n chains after `sweeps` Gibbs sweeps from coin flips: near p(v) where the chain mixes. (n, D)."""
-        coins = (rng.random((n, self.W.shape[0])) < 0.5).astype(self.W.dtype)
-        return self.gibbs(coins, sweeps, rng)
+    def contrast(self, v: np.ndarray, logits: np.ndarray, fantasies: np.ndarray, fantasy_logits: np.ndarray,
+                 into: dict[str, np.ndarray]) -> float:
+        """mean F(v) - mean F(v'), its gradients in `into`: dF/dW = -v p(h|v)', dF/db = -v, dF/dc = -p(h|v).
 
-    def _check(self, v: Any) -> None:
+        v: (n, D), logits: (n, H), fantasies: (m, D), fantasy_logits: (m, H); one product for both phases. Infinite
+        where free energies are so large that their precision no longer tells one nat from the next.
+        """
+        n, m = len(v), len(fantasies)
+        signed = np.concatenate([np.multiply(v, -1 / n, dtype=v.dtype), fantasies * fantasies.dtype.type(1 / m)])
+        hidden = np.empty((n + m, self.c.size), self.c.dtype)
+        data, dreamt = sigmoid_softplus(logits, hidden[:n]) / n, sigmoid_softplus(fantasy_logits, hidden[n:]) / m
+        np.dot(signed.T, hidden, out=into["W"])
+        np.sum(signed, axis=0, out=into["b"])
+        np.dot(np.repeat([-1 / n, 1 / m], [n, m]).astype(hidden.dtype), hidden, out=into["c"])
+        told = max(data, dreamt) * np.finfo(hidden.dtype).eps < 1
+        return float(into["b"] @ self.b.data) - data + dreamt if told else np.inf
+
+    def check(self, v: np.ndarray) -> None:
+        """Raises ValueError unless v is rows of zeros and ones, at least one row."""
+        self._check_width(v)
+        if v.ndim != 2 or not len(v):
+            raise ValueError(f"RBM: v has shape {v.shape}; expected (n, {self.b.size}) with n >= 1")
+        strange = ~((v == 0) | (v == 1))
+        if strange.any():
+            raise ValueError(f"RBM: v holds {v[strange][0]}; expected zeros and ones (see minigen.data.binarise)")
+
+    def _check_width(self, v: Any) -> None:
         if v.shape[-1:] != self.b.shape:
             raise ValueError(f"RBM: v has shape {v.shape}; expected (..., {self.b.size})")
-
-
-def _bernoulli(p: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """1 with probability p, else 0, in the dtype of p."""
-    return (rng.random(p.shape, dtype=p.dtype) < p).astype(p.dtype)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from .jit import jit
-from .math32 import exp32, log32, tanh32
+from .math32 import exp32, log32, sigmoid32, tanh32
 
 f32 = np.float32
 
@@ -28,6 +28,30 @@ def bias_tanh(z, b):
     for i in range(z.shape[0]):
         for j in range(z.shape[1]):
             z[i, j] = tanh32(z[i, j] + b[j])
+
+
+@jit
+def bias_sigmoid(z, b):
+    """z <- sigmoid(z + b)"""
+    for i in range(z.shape[0]):
+        for j in range(z.shape[1]):
+            z[i, j] = sigmoid32(z[i, j] + b[j])
+
+
+@jit
+def sigmoid_softplus(t, p):
+    """p <- sigmoid(t); the sum of softplus(t) = max(t, 0) - log max(p, 1 - p), a logarithm for every 64 numbers. Flat."""
+    total = 0.0
+    for start in range(0, t.size, 64):  # 64 factors of at least 1/2 stay above the smallest normal number
+        t_part, part = t[start:start + 64], p[start:start + 64]
+        rest, product = f32(0.0), f32(1.0)
+        for j in range(part.size):
+            part[j] = sigmoid32(t_part[j])
+        for j in range(part.size):
+            rest += t_part[j] if t_part[j] > f32(0.0) else f32(0.0)
+            product *= part[j] if part[j] > f32(0.5) else f32(1.0) - part[j]
+        total += rest - np.log(product)
+    return total
 
 
 @jit

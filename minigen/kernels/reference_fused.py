@@ -15,6 +15,17 @@ def bias_tanh(z: np.ndarray, b: np.ndarray) -> None:
     z[...] = np.tanh(z + b)
 
 
+def bias_sigmoid(z: np.ndarray, b: np.ndarray) -> None:
+    """z <- sigmoid(z + b)"""
+    z[...] = np.exp(-np.logaddexp(0, -(z + b)))
+
+
+def sigmoid_softplus(t: np.ndarray, p: np.ndarray) -> float:
+    """p <- sigmoid(t); the sum of softplus(t)"""
+    p[...] = np.exp(-np.logaddexp(0, -t))
+    return float(np.logaddexp(0, t.astype(np.float64)).sum())
+
+
 def relu_cotangent(g: np.ndarray, y: np.ndarray, d: np.ndarray, db: np.ndarray) -> None:
     """d <- g [y > 0],  db <- its column sums"""
     d[...] = g * (y > 0)

@@ -92,19 +92,19 @@ def plane(folder: Path, seed: int) -> Stop:
 
 def rbm(folder: Path, seed: int) -> Stop:
     """An RBM on binarised digits."""
-    model, prepared, history = recipes.train("rbm", out=folder / "rbm", seed=seed)
+    trainer, prepared, history = recipes.train("rbm", out=folder / "rbm", seed=seed)
     rng = np.random.default_rng([seed, 13])
-    drawn = model.sample(50, rng).reshape(-1, *prepared.shape)
-    errors = history.curve("train", "reconstruction_error")
+    drawn = trainer.sample(50, rng).reshape(-1, *prepared.shape)
+    errors = history.curve("valid", "reconstruction_error")
     return Stop(
         "Restricted Boltzmann machine",
         "Trained by contrastive divergence (one Gibbs step) on 8x8 digits. With 20 hidden units the partition "
         "function is a sum of 2^20 terms, so the likelihood is exact.", 64,
-        recipes.scores(recipes.Run("rbm", "digits", seed), model, prepared, seed), "digits 8x8, binarised",
-        [(plots.curves({"training digits": (np.arange(1, len(errors) + 1), errors)},
+        recipes.scores(recipes.Run("rbm", "digits", seed), trainer, prepared, seed), "digits 8x8, binarised",
+        [(plots.curves({"held-out digits": (np.arange(1, len(errors) + 1), errors)},
                        "RBM: reconstruction error while training", "epoch", "squared error per digit"),
           "What CD-1 lowers on the way; it is neither the likelihood nor a bound of it."),
-         (plots.filters(model.W.data, prepared.shape, "What each hidden unit looks at"),
+         (plots.filters(trainer.model.W.data, prepared.shape, "What each hidden unit looks at"),
           "Weights of the 20 hidden units."),
          (plots.image_grid(drawn, "Digits that the RBM dreams"), "States of 50 chains after 1 000 Gibbs sweeps.")])
 

@@ -41,7 +41,8 @@ def fit(model: Module, train: Data, *, optimizer: Optimiser, epochs: int, batch_
         callback: Callable[[dict], Any] | None = None) -> History:
     """theta <- theta - step(d/dtheta mean_i loss_i) over shuffled minibatches, `epochs` times through the data.
 
-    model: a Module with loss(batch, rng) -> Loss. train, valid: an array, or a tuple of arrays with equally many rows,
+    model: a Module with loss(batch, rng) -> Loss; where it also has loss_and_gradients(batch, rng, into), which fills
+    {name of parameter: array} and gives {"loss": number, **parts}, steps are taken by that, without a tape. train, valid: an array, or a tuple of arrays with equally many rows,
     which are then cut alike. optimizer: made from the model's parameters. rng: orders the data and is handed to the
     loss; validation has a generator of its own, with the same noise in every epoch, and does not disturb the training.
 
@@ -93,6 +94,7 @@ class _Run:
         self.good, self.good_step = plan.model.state_dict(), self.at.step
         self.replay: Replay | None = None
         self.not_replayed = None if compiles() else "compilation is switched off"
+        self.places = self._places() if hasattr(plan.model, "loss_and_gradients") else None
 
     def go(self) -> History:
         """Every epoch that is left, then the weights that the run was for."""
@@ -177,6 +179,11 @@ class _Run:
         compiler, and a run that was killed and resumed changes over at the same update as one that was not.
         """
         plan = self.plan
+        if self.places is not None:
+            values = plan.model.loss_and_gradients(batch, plan.rng, self.places)
+            for name, p in plan.model.named_parameters():
+                p.grad = self.places[name]
+            return values, None
         if self.at.step >= REPLAY_FROM and self.not_replayed is None:
             try:
                 self.replay = self.replay or Replay(plan.model.loss, plan.optimizer, plan.model)
@@ -188,6 +195,11 @@ class _Run:
         if math.isfinite(sum(values.values())):
             loss.total.backward()
         return values, loss
+
+    def _places(self) -> dict[str, np.ndarray]:
+        """{name: array} for the gradient of every parameter, those that are trained beside each other in memory."""
+        trained = {id(p): place for p, place in zip(self.plan.optimizer.parameters, self.plan.optimizer.gradients())}
+        return {name: trained.get(id(p), np.empty_like(p.data)) for name, p in self.plan.model.named_parameters()}
 
     def _loss_failure(self, loss: Loss | None, values: dict[str, float]) -> _Failure:
         """The loss, its parts, and the first parameter that it gives a gradient that is not finite."""
