@@ -1,7 +1,7 @@
 """Trainers of models with a free energy: what `fit` is given, each with its own way of dreaming the negative phase.
 
 d/dtheta [-mean log p(v)] = mean dF(v) - E_p dF(v'): the data pull their free energy down, what the model dreams pushes
-it up. The expectation is taken over fantasies v' of a Markov chain; where the chain begins is all that differs. S4:142-169.
+it up. The expectation is taken over fantasies v' of a Markov chain; where it begins is all that differs. S4:142-169.
 """
 
 from __future__ import annotations
@@ -119,8 +119,8 @@ class PersistentCD(Contrast):
                  rng: np.random.Generator):
         name = type(self).__name__
         if not 0 <= fast_rate < np.inf or not 0 <= decay < 1:
-            raise ValueError(f"{name}: fast_rate is {fast_rate} and decay {decay}; expected fast_rate >= 0 and decay in "
-                             "[0, 1)")
+            raise ValueError(f"{name}: fast_rate is {fast_rate} and decay {decay}; expected fast_rate >= 0 and decay "
+                             "in [0, 1)")
         super().__init__(model, k=positive(k, "k", name), chains=positive(chains, "chains", name),
                          fast_rate=fast_rate, decay=decay)
         self.k, self.fast_rate, self.decay = k, fast_rate, decay

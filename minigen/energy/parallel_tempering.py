@@ -25,12 +25,13 @@ class ParallelTempering(Contrast):
     def __init__(self, model: RBM, k: int = 1, *, chains: int = 100,
                  betas: Sequence[float] = tuple(np.linspace(1, 0, 11)), rng: np.random.Generator):
         if not isinstance(model, RBM):
-            raise TypeError(f"ParallelTempering: model is {type(model).__name__}; expected an RBM, whose energy is known")
+            raise TypeError(f"ParallelTempering: model is {type(model).__name__}; expected an RBM")
         betas = np.asarray(betas, np.float64)
         if betas.ndim != 1 or betas.size < 2 or betas[0] != 1 or not (np.diff(betas) < 0).all() or betas[-1] < 0:
-            raise ValueError(f"ParallelTempering: betas is {betas.tolist()}; expected numbers that fall from 1 to 0 or more")
-        super().__init__(model, k=positive(k, "k", "ParallelTempering"), chains=positive(chains, "chains",
-                         "ParallelTempering"), betas=betas.tolist())
+            raise ValueError(f"ParallelTempering: betas is {betas.tolist()}; expected numbers that fall from 1 to 0 or "
+                             "more")
+        super().__init__(model, k=positive(k, "k", "ParallelTempering"),
+                         chains=positive(chains, "chains", "ParallelTempering"), betas=betas.tolist())
         self.k, self.betas = k, betas
         self.chains = ad.Tensor(coins((betas.size, chains, model.c.size), model.c.dtype, rng))
 

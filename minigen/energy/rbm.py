@@ -13,14 +13,14 @@ from minigen.distributions.likelihood import Likelihood
 from .sampling import bernoulli, coins, sigmoid_softplus, stream
 
 LARGEST_SIDE = 25
-"""Units of the side that is enumerated: 2^25 states take about a minute."""
+"""Units of the side that is enumerated: 2^25 states beside 784 units take ten seconds."""
 
 
 class RBM(nn.Module):
     """p(v, h) = exp(-E(v, h)) / Z,  E(v, h) = -v'Wh - b'v - c'h,  v in {0,1}^D, h in {0,1}^H.
 
     W: (D, H), b: (D,) visible biases, c: (H,) hidden biases. Likelihoods in nats. Train it by a trainer of
-    `contrastive_divergence`; above 25 units on both sides log Z comes from `ais`. Smolensky 1986; Hinton 2002; S4:77-169.
+    `contrastive_divergence`; above 25 units on both sides log Z comes from `ais`. Smolensky 1986; S4:77-169.
     """
 
     def __init__(self, n_visible: int, n_hidden: int, *, rng: np.random.Generator, dtype: Any = np.float32):
@@ -32,7 +32,7 @@ class RBM(nn.Module):
         self.c = ad.Tensor(np.zeros(n_hidden), requires_grad=True, dtype=dtype)
 
     def fit_to(self, data: np.ndarray, rng: np.random.Generator) -> None:
-        """b <- log odds of each visible unit in the data, a count of one added to both sides. Hinton 2010, section 8."""
+        """b <- log odds of each visible unit in the data, one count added to both sides. Hinton 2010, section 8."""
         ones = np.asarray(data, np.float64).sum(0)
         self.b.data[...] = np.log((ones + 1) / (len(data) - ones + 1))
 
@@ -91,19 +91,15 @@ class RBM(nn.Module):
 
         Raises ValueError above 25 units on both sides. S4:74 counts 2^D terms; 2^min(D, H) do.
         """
+        from minigen.kernels.gray import log_partition  # here, because it costs Numba's import
+
         W, b, c = (p.data.astype(np.float64) for p in (self.W, self.b, self.c))
         if W.shape[0] < W.shape[1]:
             W, b, c = W.T, c, b
-        n = W.shape[1]
-        if n > LARGEST_SIDE:
-            raise ValueError(f"RBM: exact log Z enumerates the smaller side, which has {n} units; at most "
+        if c.size > LARGEST_SIDE:
+            raise ValueError(f"RBM: exact log Z enumerates the smaller side, which has {c.size} units; at most "
                              f"{LARGEST_SIDE} are possible; estimate it by ais")
-        bits, total = np.arange(n), -np.inf
-        for start in range(0, 1 << n, 1 << 14):
-            h = ((np.arange(start, min(start + (1 << 14), 1 << n))[:, None] >> bits) & 1).astype(np.float64)
-            terms = h @ c + ad.softplus(h @ W.T + b).sum(-1)
-            total = np.logaddexp(total, ad.logsumexp(terms))
-        return float(total)
+        return log_partition(W, b, c)
 
     def log_likelihood(self, v: np.ndarray) -> Likelihood:
         """log p(v) = -F(v) - log Z, exact. v: (n, D)."""

@@ -9,7 +9,7 @@ from minigen.nn import compiles
 
 
 def stream(rng: np.random.Generator) -> np.random.Generator:
-    """A counter-based stream keyed by 64 bits of rng (rng itself where it is one): its coin flips are one kernel call."""
+    """A counter-based stream keyed by 64 bits of rng, or rng itself where it is one: its coin flips are one kernel."""
     from minigen.kernels.stream import Stream  # here, because it costs Numba's import
 
     return rng if isinstance(rng, Stream) else Stream(rng)
@@ -39,6 +39,6 @@ def sigmoid_softplus(logits: np.ndarray, p: np.ndarray) -> float:
     from minigen.kernels import fused
 
     if compiles() and logits.dtype == p.dtype == np.float32 and logits.flags.c_contiguous and p.flags.c_contiguous:
-        return fused.sigmoid_softplus(logits.reshape(-1), p.reshape(-1))
+        return fused.sigmoid_softplus(logits, p)
     p[...] = ad.sigmoid(logits)
     return float(ad.softplus(logits).sum(dtype=np.float64))

@@ -40,10 +40,10 @@ def bias_sigmoid(z, b):
 
 @jit
 def sigmoid_softplus(t, p):
-    """p <- sigmoid(t); the sum of softplus(t) = max(t, 0) - log max(p, 1 - p), a logarithm for every 64 numbers. Flat."""
-    total = 0.0
-    for start in range(0, t.size, 64):  # 64 factors of at least 1/2 stay above the smallest normal number
-        t_part, part = t[start:start + 64], p[start:start + 64]
+    """p <- sigmoid(t); the sum of softplus(t) = max(t, 0) - log max(p, 1 - p), a logarithm for every 64 numbers."""
+    total, t_flat, flat = 0.0, t.reshape(-1), p.reshape(-1)
+    for start in range(0, flat.size, 64):  # 64 factors of at least 1/2 stay above the smallest normal number
+        t_part, part = t_flat[start:start + 64], flat[start:start + 64]
         rest, product = f32(0.0), f32(1.0)
         for j in range(part.size):
             part[j] = sigmoid32(t_part[j])

@@ -42,9 +42,10 @@ def fit(model: Module, train: Data, *, optimizer: Optimiser, epochs: int, batch_
     """theta <- theta - step(d/dtheta mean_i loss_i) over shuffled minibatches, `epochs` times through the data.
 
     model: a Module with loss(batch, rng) -> Loss; where it also has loss_and_gradients(batch, rng, into), which fills
-    {name of parameter: array} and gives {"loss": number, **parts}, steps are taken by that, without a tape. train, valid: an array, or a tuple of arrays with equally many rows,
-    which are then cut alike. optimizer: made from the model's parameters. rng: orders the data and is handed to the
-    loss; validation has a generator of its own, with the same noise in every epoch, and does not disturb the training.
+    {name of parameter: array} and gives {"loss": number, **parts}, steps are taken by that, without a tape. train,
+    valid: an array, or a tuple of arrays with equally many rows, which are then cut alike. optimizer: made from the
+    model's parameters. rng: orders the data and is handed to the loss; validation has a generator of its own, with the
+    same noise in every epoch, and does not disturb the training.
 
     From update REPLAY_FROM on, steps are recorded and replayed (`minigen.record`) where the loss allows it; where not,
     they stay on the tape, and the history says why. A loss is run twice while it is recorded, and its Python not again.

@@ -87,7 +87,7 @@ def test_the_expected_gradient_is_that_of_the_exact_chain(k):
     many = np.repeat(v, n, axis=0)
     _, got = explicit(trainer, many, 5)
     chain = np.linalg.matrix_power(sweep_matrix(rbm), k)
-    row = int((v[0] @ (1 << np.arange(D)[::-1])))
+    row = int(v[0] @ (1 << np.arange(D)[::-1]))
 
     def expected(chain):
         weights = chain[row]
@@ -243,8 +243,8 @@ def test_training_raises_the_exact_likelihood(name):
     data = np.repeat(np.eye(6, dtype=np.float32), 50, axis=0)
     rbm = RBM(6, 8, rng=rng)
     before = rbm.log_likelihood(data).mean()
-    fit(TRAINERS[name](rbm, rng), data, optimizer=optim.SGD(rbm.parameters(), lr=0.1), epochs=60, batch_size=20, rng=rng,
-        progress=False)
+    fit(TRAINERS[name](rbm, rng), data, optimizer=optim.SGD(rbm.parameters(), lr=0.1), epochs=60, batch_size=20,
+        rng=rng, progress=False)
     assert before + 1 < rbm.log_likelihood(data).mean() <= -np.log(6) + 1e-6
 
 

@@ -133,7 +133,8 @@ def test_training_raises_the_exact_likelihood():
     data = np.repeat(np.eye(6, dtype=np.float32), 50, axis=0)
     rbm = RBM(6, 8, rng=rng)
     before = rbm.log_likelihood(data).mean()
-    fit(ContrastiveDivergence(rbm), data, optimizer=optim.SGD(rbm.parameters(), lr=0.2), epochs=60, batch_size=20, rng=rng, progress=False)
+    fit(ContrastiveDivergence(rbm), data, optimizer=optim.SGD(rbm.parameters(), lr=0.2), epochs=60, batch_size=20,
+        rng=rng, progress=False)
     after = rbm.log_likelihood(data).mean()
     assert after > before + 1 and after <= -np.log(6) + 1e-6
 
