@@ -62,13 +62,15 @@ class Likelihood:
 
     value: (n,); method: how it was computed, such as "ELBO" or "importance sampling, K = 500";
     standard_error: (n,) Monte-Carlo standard error of each value, or None where the method has none or gives none.
-    Raises ValueError for another shape or kind, NaN, a negative error, or an exact value that comes with an error.
+    shared_error: standard error of a number that all values have in common, such as an estimated log Z: it does not
+    average out. Raises ValueError for another shape or kind, NaN, a negative error, or an exact value with an error.
     """
 
     value: np.ndarray
     kind: str
     method: str
     standard_error: np.ndarray | None = None
+    shared_error: float = 0.0
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -78,10 +80,12 @@ class Likelihood:
             raise ValueError(f"Likelihood: value has shape {value.shape}; expected (n,) with n >= 1")
         if np.isnan(value).any():
             raise ValueError(f"Likelihood: value is NaN for datum {np.isnan(value).argmax()}; expected nats")
+        if not self.shared_error >= 0:
+            raise ValueError(f"Likelihood: shared_error is {self.shared_error}; expected a number >= 0")
+        if self.kind == "exact" and (self.standard_error is not None or self.shared_error):
+            raise ValueError("Likelihood: an exact value has no standard_error; the kind must be bound or estimate")
         if self.standard_error is None:
             return
-        if self.kind == "exact":
-            raise ValueError("Likelihood: an exact value has no standard_error; the kind must be bound or estimate")
         error = self._keep("standard_error", self.standard_error)
         if error.shape != value.shape:
             raise ValueError(f"Likelihood: standard_error has shape {error.shape}; expected {value.shape} as value")
@@ -102,14 +106,14 @@ class Likelihood:
         return float(self.value.mean())
 
     def mean_standard_error(self) -> float | None:
-        """sqrt(sum_i se_i^2) / n: Monte-Carlo error of `mean()` for *these* data, whose draws were independent.
+        """sqrt(sum_i se_i^2 / n^2 + shared^2): Monte-Carlo error of `mean()` for *these* data, drawn independently.
 
-        It says how far a repetition on the same data would move, nothing about other data; None where there is no
-        standard_error. The error printed after ± is this one.
+        It says how far a repetition on the same data would move, nothing about other data; None where there is
+        neither error. The error printed after ± is this one.
         """
         if self.standard_error is None:
-            return None
-        return float(np.sqrt(np.square(self.standard_error).sum()) / len(self))
+            return self.shared_error or None
+        return float(np.hypot(np.sqrt(np.square(self.standard_error).sum()) / len(self), self.shared_error))
 
     def data_standard_error(self) -> float:
         """std(value_i) / sqrt(n): sampling error of `mean()` as the mean over the population that the data come from.

@@ -18,6 +18,7 @@ if numba.config.DISABLE_JIT:
 else:
     from . import random as kernels
 
+UNUSED = np.random.Philox(0)  # the base class asks for a bit generator; nothing draws from it
 SINGLE, DOUBLE = np.dtype(np.float32), np.dtype(np.float64)
 
 
@@ -57,7 +58,7 @@ class Stream(np.random.Generator):
         self._begin(int(key), int(high) << 32)
 
     def _begin(self, key: int, counter: int) -> None:
-        super().__init__(np.random.Philox(key=key))  # the base class asks for one; nothing draws from it
+        super().__init__(UNUSED)
         self._place = Philox2x32(key, counter)
         self._lock = threading.Lock()
 

@@ -96,6 +96,7 @@ class _Run:
         self.replay: Replay | None = None
         self.not_replayed = None if compiles() else "compilation is switched off"
         self.places = self._places() if hasattr(plan.model, "loss_and_gradients") else None
+        self.parameters = plan.model.parameters()
 
     def go(self) -> History:
         """Every epoch that is left, then the weights that the run was for."""
@@ -182,8 +183,8 @@ class _Run:
         plan = self.plan
         if self.places is not None:
             values = plan.model.loss_and_gradients(batch, plan.rng, self.places)
-            for name, p in plan.model.named_parameters():
-                p.grad = self.places[name]
+            for p, place in zip(self.parameters, self.places.values()):
+                p.grad = place
             return values, None
         if self.at.step >= REPLAY_FROM and self.not_replayed is None:
             try:

@@ -57,6 +57,9 @@ def test_the_two_errors_are_kept_apart():
 
 
 def test_what_has_no_error_has_none():
+    shared = Likelihood([-1.0, -3.0], "estimate", "AIS", [0.6, 0.8], 0.5)
+    assert shared.mean_standard_error() == pytest.approx(np.hypot(0.5, 0.5))  # 1 / 2 of its own beside what is shared
+    assert Likelihood([-1.0, -3.0], "estimate", "AIS", shared_error=0.5).mean_standard_error() == 0.5
     assert Likelihood([-1.0, -2.0], "exact", "sum").mean_standard_error() is None
     assert Likelihood([-1.0], "exact", "sum").data_standard_error() == np.inf
     assert Likelihood([-1.0, -np.inf], "exact", "sum").data_standard_error() == np.inf
@@ -80,6 +83,8 @@ def test_the_record_is_frozen():
     (([0.0, np.nan], "exact", "x"), "NaN for datum 1"),
     (([-1.0], "exact", "x", [0.1]), "an exact value has no standard_error"),
     (([-1.0], "estimate", "x", [0.1, 0.2]), r"standard_error has shape \(2,\); expected \(1,\)"),
+    (([-1.0], "estimate", "x", None, -0.1), "shared_error is -0.1"),
+    (([-1.0], "exact", "x", None, 0.1), "an exact value has no standard_error"),
     (([-1.0], "estimate", "x", [-0.1]), "standard_error has the value -0.1"),
     (([-1.0], "estimate", "x", [np.nan]), "standard_error has the value nan"),
 ])
