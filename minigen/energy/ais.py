@@ -105,10 +105,10 @@ def reverse_ais(rbm: RBM, v: np.ndarray, rng: np.random.Generator, *, betas: np.
                 base: np.ndarray | None = None, report: Report = lambda done, steps: None) -> np.ndarray:
     """log p^(v) (n,): unbiased in p^ for the probability with which annealed chains end in v. v: (n, D).
 
-    log p^ = log p_0(v_0) + sum_k log f_k(v_k) - log f_k(v_{k-1}), chains from v_K = v down to v_0. For data it is low on
-    average, as a logarithm of an unbiased estimate and as annealing is not perfect: RAISE, Burda et al. 2015. For exact
-    samples of the model, -F(v) - log p^(v) is on average above log Z: with `ais`, which is below on average, it holds
-    log Z between two sides. Grosse et al. 2015.
+    log p^ = log p_0(v_0) + sum_k log f_k(v_k) - log f_k(v_{k-1}), chains from v_K = v down to v_0. For data it is low
+    on average, as a logarithm of an unbiased estimate and as annealing is not perfect: RAISE, Burda et al. 2015. For
+    exact samples of the model, -F(v) - log p^(v) is on average above log Z: with `ais`, which is below on average, it
+    holds log Z between two sides. Grosse et al. 2015.
     """
     rbm.check(v)
     path, betas, rng = _Path(rbm, base), _schedule(betas), stream(rng)

@@ -158,7 +158,7 @@ def test_schedule_and_base():
 
 def test_progress_is_reported():
     seen = []
-    ais(random_rbm(), np.random.default_rng(0), chains=2, betas=5, report=lambda done, steps: seen.append((done, steps)))
+    ais(random_rbm(), np.random.default_rng(0), chains=2, betas=5, report=lambda *numbers: seen.append(numbers))
     assert seen == [(k, 5) for k in range(1, 6)]
 
 
