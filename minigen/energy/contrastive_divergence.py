@@ -15,7 +15,11 @@ from minigen import autodiff as ad
 from minigen import nn
 from minigen.training import Loss
 
+from .rbm import RBM
 from .sampling import bernoulli, coins, stream
+
+MOMENT = 20
+"""Units of the smaller side up to which validation is by the exact likelihood: 2^20 states, a fraction of a second."""
 
 
 class Dream(NamedTuple):
@@ -53,7 +57,15 @@ class Contrast(nn.Module):
         self.model.check(v)
         fantasies = self.dream(self.model.hidden_logits(v), stream(rng)).v
         back = self.model.visible_mean(self.model.hidden_probabilities(v))
-        return Loss(self._contrast(v, fantasies), {"reconstruction_error": ((v - back) ** 2).sum(-1).mean()})
+        return Loss(self._contrast(v, fantasies), {"reconstruction_error": float(((v - back) ** 2).sum(-1).mean())})
+
+    def validate(self, v: np.ndarray, rng: np.random.Generator) -> dict[str, float]:
+        """{"loss": -mean log p(v) where log Z is a matter of a moment, else the contrast; "reconstruction_error"}."""
+        loss = self.loss(v, rng)
+        parts = {"loss": float(ad.value(loss.total)), **loss.parts}
+        if isinstance(self.model, RBM) and min(self.model.W.shape) <= MOMENT:
+            parts["loss"] = -self.model.log_likelihood(v).mean()
+        return parts
 
     def loss_and_gradients(self, v: np.ndarray, rng: np.random.Generator, into: dict[str, np.ndarray]) -> dict:
         """{"loss": mean F(v) - mean F(v')}; its gradients are written into {name of parameter: array}.

@@ -95,15 +95,18 @@ def rbm(folder: Path, seed: int) -> Stop:
     trainer, prepared, history = recipes.train("rbm", out=folder / "rbm", seed=seed)
     rng = np.random.default_rng([seed, 13])
     drawn = trainer.sample(50, rng).reshape(-1, *prepared.shape)
-    errors = history.curve("valid", "reconstruction_error")
+    epochs = np.arange(1, len(history.records) + 1)
     return Stop(
         "Restricted Boltzmann machine",
         "Trained by contrastive divergence (one Gibbs step) on 8x8 digits. With 20 hidden units the partition "
         "function is a sum of 2^20 terms, so the likelihood is exact.", 64,
         recipes.scores(recipes.Run("rbm", "digits", seed), trainer, prepared, seed), "digits 8x8, binarised",
-        [(plots.curves({"held-out digits": (np.arange(1, len(errors) + 1), errors)},
+        [(plots.curves({"held-out digits": (epochs, -history.curve("valid"))},
+                       "RBM: exact log-likelihood while training", "epoch", "nats per digit"),
+          "Most implementations cannot draw this curve: they have no log Z."),
+         (plots.curves({"held-out digits": (epochs, history.curve("valid", "reconstruction_error"))},
                        "RBM: reconstruction error while training", "epoch", "squared error per digit"),
-          "What CD-1 lowers on the way; it is neither the likelihood nor a bound of it."),
+          "What is often shown instead; it is neither the likelihood nor a bound of it."),
          (plots.filters(trainer.model.W.data, prepared.shape, "What each hidden unit looks at"),
           "Weights of the 20 hidden units."),
          (plots.image_grid(drawn, "Digits that the RBM dreams"), "States of 50 chains after 1 000 Gibbs sweeps.")])

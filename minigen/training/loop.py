@@ -42,8 +42,9 @@ def fit(model: Module, train: Data, *, optimizer: Optimiser, epochs: int, batch_
     """theta <- theta - step(d/dtheta mean_i loss_i) over shuffled minibatches, `epochs` times through the data.
 
     model: a Module with loss(batch, rng) -> Loss; where it also has loss_and_gradients(batch, rng, into), which fills
-    {name of parameter: array} and gives {"loss": number, **parts}, steps are taken by that, without a tape. train,
-    valid: an array, or a tuple of arrays with equally many rows, which are then cut alike. optimizer: made from the
+    {name of parameter: array} and gives {"loss": number, **parts}, steps are taken by that, without a tape; where it
+    has validate(valid, rng) -> {"loss": number, **parts}, that is what validates, and patience waits for. train, valid:
+    an array, or a tuple of arrays with equally many rows, which are then cut alike. optimizer: made from the
     model's parameters. rng: orders the data and is handed to the loss; validation has a generator of its own, with the
     same noise in every epoch, and does not disturb the training.
 
@@ -229,21 +230,24 @@ class _Run:
 
     def _validate(self) -> dict[str, float]:
         """Mean loss and parts over the validation data, without a tape, under noise of its own."""
-        plan, sums = self.plan, {}
-        rng = np.random.default_rng(self.at.valid_seed)
+        plan, rng = self.plan, np.random.default_rng(self.at.valid_seed)
         with ad.no_grad(), self._averaged():
-            for start in range(0, rows(plan.valid), plan.batch_size):
-                batch = _rows_from(plan.valid, start, plan.batch_size)
-                for name, value in _values(plan.model.loss(batch, rng), plan.model).items():
-                    sums[name] = sums.get(name, 0.0) + value * rows(batch)
-                if self.interrupts.asked:
-                    break
+            means = plan.model.validate(plan.valid, rng) if hasattr(plan.model, "validate") else self._mean_loss(rng)
         self._mind_interrupts()
-        means = {name: total / rows(plan.valid) for name, total in sums.items()}
         if not math.isfinite(sum(means.values())):
             what = f"the validation loss is not finite ({_told(means)})"
             raise self._stopped(_Failure(what, None, _first_bad(means)), self.at.step)
         return means
+
+    def _mean_loss(self, rng: np.random.Generator) -> dict[str, float]:
+        plan, sums = self.plan, {}
+        for start in range(0, rows(plan.valid), plan.batch_size):
+            batch = _rows_from(plan.valid, start, plan.batch_size)
+            for name, value in _values(plan.model.loss(batch, rng), plan.model).items():
+                sums[name] = sums.get(name, 0.0) + value * rows(batch)
+            if self.interrupts.asked:
+                break
+        return {name: total / rows(plan.valid) for name, total in sums.items()}
 
     def _averaged(self) -> Any:
         return nullcontext() if self.plan.ema is None else self.plan.ema.swapped_in()
