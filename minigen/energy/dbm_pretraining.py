@@ -9,9 +9,10 @@ import numpy as np
 
 from minigen import autodiff as ad
 from minigen.optim import Optimiser
-from minigen.training import History, fit
+from minigen.training import History
 
 from .dbm import DBM
+from .greedy import train_greedily
 from .rbm import RBM
 
 
@@ -61,25 +62,15 @@ def pretrain(dbm: DBM, data: np.ndarray, *, trainer: Callable[[RBM], Any], optim
              progress: bool = False) -> list[History]:
     """Trains a stack of `CopiesRBM`s, each on what the one below it makes of the data, and writes it into `dbm`.
 
-    trainer: RBM -> what `fit` gets, such as ContrastiveDivergence; optimizer: that -> its optimiser; epochs: for all
-    layers or one number a layer. Each RBM gives half of what it says of a layer between two: the DBM's bias there is
+    The arguments are those of `train_greedily`. Each RBM gives half of what it says of a layer between two: the DBM's bias there is
     the mean of the two. Then p(h_1) of the stack is the geometric mean of what the two RBMs make of h_1.
     """
     dbm.check(data)
-    layers = len(dbm.W)
-    counts = [epochs] * layers if isinstance(epochs, int) else list(epochs)
-    if len(counts) != layers:
-        raise ValueError(f"pretrain: epochs is {epochs}; expected a number, or one for each of the {layers} layers")
-    stack, histories = [], []
-    for l, count in enumerate(counts):
-        copies = (2 if l < layers - 1 else 1, 2 if l > 0 else 1)
-        rbm = CopiesRBM(*dbm.sizes[l:l + 2], copies=copies, rng=rng, dtype=dbm.W[l].dtype)
-        rbm.fit_to(data, rng)
-        wrapped = trainer(rbm)
-        histories.append(fit(wrapped, data, optimizer=optimizer(wrapped), epochs=count, batch_size=batch_size, rng=rng,
-                             progress=progress))
-        stack.append(rbm)
-        data = rbm.sample_hidden(data, rng)
+    top, pairs = len(dbm.W) - 1, enumerate(zip(dbm.sizes, dbm.sizes[1:]))
+    stack = [CopiesRBM(n, m, copies=(2 if l < top else 1, 2 if l > 0 else 1), rng=rng, dtype=dbm.W[l].dtype)
+             for l, (n, m) in pairs]
+    histories = train_greedily(stack, data, trainer=trainer, optimizer=optimizer, epochs=epochs, batch_size=batch_size,
+                               rng=rng, progress=progress)
     assemble(dbm, stack)
     return histories
 

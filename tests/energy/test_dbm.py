@@ -477,7 +477,7 @@ def trainer_of(**settings):
     (lambda: CentredDBM(random_dbm(), [np.zeros(4)] * 3), "offsets have shapes"),
     (lambda: CopiesRBM(3, 2, copies=(0, 1), rng=np.random.default_rng(0)), "copies is"),
     (lambda: pretrain(random_dbm(), states(4), trainer=None, optimizer=None, epochs=(1, 2, 3),
-                      rng=np.random.default_rng(0)), "each of the 2 layers"),
+                      rng=np.random.default_rng(0)), "each of the 2 RBMs"),
 ])
 def test_bad_input_is_one_clear_error(call, words):
     with pytest.raises(ValueError, match=words):
