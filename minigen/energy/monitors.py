@@ -83,17 +83,22 @@ def hidden_units(rbm: Any, v: np.ndarray, margin: float = 0.01) -> HiddenUnits:
     return HiddenUnits(np.flatnonzero(dead), np.flatnonzero(saturated))
 
 
-def warn_hidden_units(rbm: Any, v: np.ndarray, margin: float = 0.01) -> HiddenUnits:
-    """`hidden_units`, and a HiddenUnitWarning for each kind that there is: how many, and what usually helps."""
-    found, h = hidden_units(rbm, v, margin), rbm.c.size
-    if found.dead.size:
-        warnings.warn(f"{found.dead.size} of {h} hidden units are dead: p(h = 1 | v) is the same for all data. Usually "
-                      "too high a learning rate early on, or more units than the data need: lower the rate, begin with "
-                      "larger random weights, or take fewer units", HiddenUnitWarning, stacklevel=2)
-    if found.saturated.size:
-        warnings.warn(f"{found.saturated.size} of {h} hidden units are saturated: p(h = 1 | v) is near 0 or 1 for every "
-                      "datum. Usually weights that are too large: lower the learning rate, or add weight decay",
-                      HiddenUnitWarning, stacklevel=2)
+def warn_hidden_units(rbm: Any, v: np.ndarray, margin: float = 0.01, stacklevel: int = 2) -> HiddenUnits:
+    """`hidden_units`, and a HiddenUnitWarning for each kind that there is: how many, and what usually helps.
+
+    stacklevel: as in `warnings.warn`; 2 is the caller.
+    """
+    found = hidden_units(rbm, v, margin)
+    for numbers, state, cause in (
+        (found.dead, "dead: p(h = 1 | v) is the same for all data",
+         "Training has hardly begun, or the learning rate was too high, or there are more units than the data need: "
+         "train longer, lower the rate, or take fewer units"),
+        (found.saturated, "saturated: p(h = 1 | v) is near 0 or 1 for every datum",
+         "The weights are large: lower the learning rate, or add weight decay"),
+    ):
+        if numbers.size:
+            warnings.warn(f"{numbers.size} of {rbm.c.size} hidden units are {state}. {cause}", HiddenUnitWarning,
+                          stacklevel=stacklevel)
     return found
 
 
@@ -110,8 +115,8 @@ class LogZ(NamedTuple):
         return Likelihood(-rbm.free_energies(v) - self.value, "exact", "log Z by enumeration of the smaller side")
 
 
-def log_partition(rbm: RBM, rng: np.random.Generator, *, exact_up_to: int = LARGEST_SIDE, data: np.ndarray | None = None,
-                  chains: int = 100, betas: np.ndarray | int = 1000) -> LogZ:
+def log_partition(rbm: RBM, rng: np.random.Generator, *, exact_up_to: int = LARGEST_SIDE,
+                  data: np.ndarray | None = None, chains: int = 100, betas: np.ndarray | int = 1000) -> LogZ:
     """log Z: exact where the smaller side has at most `exact_up_to` units, else by AIS. Never a silent mixture.
 
     data: rows whose base rates AIS begins at; chains, betas: those of `ais`.

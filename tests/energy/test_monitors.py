@@ -60,11 +60,9 @@ def test_one_flip_is_what_scikit_learn_scores():
     theirs.components_, theirs.intercept_visible_, theirs.intercept_hidden_ = rbm.W.data.T, rbm.b.data, rbm.c.data
     theirs._n_features_out = H
     theirs.random_state_ = np.random.RandomState(0)
-    possible = [sorted({round(float(monitors.pseudo_log_likelihood_one_flip(rbm, row[None], np.random.default_rng(s))[0]),
-                              8) for s in range(60)}) for row in v]
-    for _ in range(5):
-        for score, values in zip(theirs.score_samples(v), possible):
-            assert np.abs(np.array(values) - score).min() < 1e-7
+    ours = np.array([monitors.pseudo_log_likelihood_one_flip(rbm, v, np.random.default_rng(s)) for s in range(60)])
+    for _ in range(5):  # either draws its own unit; 60 draws of ours meet all five of them
+        assert np.abs(ours - theirs.score_samples(v)).min(0).max() < 1e-7
 
 
 def test_independent_units_have_one_likelihood_and_pseudo_likelihood():
