@@ -24,8 +24,8 @@ def short():
         patch.setenv("MINIGEN_PROGRESS", "0")
         for name, recipe in recipes.RECIPES.items():
             patch.setitem(recipes.RECIPES, name, replace(recipe, epochs=1))
-        few = replace(recipes.RECIPES["vae"], score=lambda model, x, rng: [
-            model.bound(x[:50], rng), model.log_likelihood(x[:50], rng, 10)])
+        few = replace(recipes.RECIPES["vae"], score=lambda model, data, rng: [
+            model.bound(data.test[:50], rng), model.log_likelihood(data.test[:50], rng, 10)])
         patch.setitem(recipes.RECIPES, "vae", few)
         patch.setattr("minigen.tour.walk.run_ledger", lambda jobs: ledger)
         yield patch
