@@ -6,7 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from minigen.nn import compiles
+
 from .boltzmann import MarkovField, binary_states, positive
+from .sampling import stream
 
 WIDEST = 10  # columns of a transfer matrix: 2^10 states of a row
 CRITICAL_TEMPERATURE = 2 / np.log(1 + np.sqrt(2))  # of the infinite square lattice, J = 1; Onsager 1944
@@ -31,10 +34,12 @@ class Ising:
         self.temperature = positive(temperature, "Ising: temperature")
 
     def energy(self, s: Any) -> np.ndarray:
-        """E(s), every bond once. s: (..., rows, columns) of -1 and 1; result (...)."""
-        s = self._read(s).astype(np.int64)
-        bonds = (s * _neighbour_sum(s, self.periodic)).sum((-2, -1)) / 2
-        return -self.coupling * bonds - self.field * s.sum((-2, -1))
+        """E(s), every bond once. s: (chains, rows, columns) of -1 and 1; result (chains,)."""
+        s = self._read(s)
+        bonds = (s[:, 1:] * s[:, :-1]).sum((1, 2)) + (s[:, :, 1:] * s[:, :, :-1]).sum((1, 2))
+        if self.periodic:
+            bonds += (s[:, 0] * s[:, -1]).sum(1) + (s[:, :, 0] * s[:, :, -1]).sum(1)
+        return -self.coupling * bonds - self.field * s.sum((1, 2))
 
     def hot(self, chains: int, rng: np.random.Generator) -> np.ndarray:
         """States of infinite temperature: coin flips, (chains, rows, columns)."""
@@ -46,36 +51,18 @@ class Ising:
 
     def sequential(self, s: Any, sweeps: int, rng: np.random.Generator) -> np.ndarray:
         """s after `sweeps` sweeps of Gibbs sampling, each site after the other in the order of reading."""
-        s, up = self._read(s).copy(), self._up_table()
-        rows, columns = self.shape
-        for _ in range(sweeps):
-            uniforms = rng.random(s.shape)
-            for i in range(rows):
-                for j in range(columns):
-                    here = up[_neighbours_of(s, i, j, self.periodic) + 4]
-                    s[:, i, j] = np.where(uniforms[:, i, j] < here, 1, -1)
-        return s
+        return self._swept("sequential", s, sweeps, rng)
 
     def checkerboard(self, s: Any, sweeps: int, rng: np.random.Generator) -> np.ndarray:
-        """s after `sweeps` sweeps: all sites of one colour at once, then all of the other.
+        """s after `sweeps` sweeps: all sites of one colour of a chess board at once, then all of the other.
 
         Sites of one colour are no neighbours, hence independent given the other colour. ValueError on a torus with
         an odd side, which has no two colours.
         """
-        s, up = self._read(s).copy(), self._up_table()
-        for _ in range(sweeps):
-            for colour in self.colours():
-                drawn = np.where(rng.random(s.shape) < up[_neighbour_sum(s, self.periodic) + 4], 1, -1)
-                s = np.where(colour, drawn, s).astype(np.int8)
-        return s
-
-    def colours(self) -> tuple[np.ndarray, np.ndarray]:
-        """Masks (rows, columns) of the two colours of a chess board; ValueError on a torus with an odd side."""
         if self.periodic and (self.shape[0] % 2 or self.shape[1] % 2):
             raise ValueError(f"Ising: a torus of {self.shape[0]} x {self.shape[1]} sites has no two colours; expected "
                              "even sides")
-        black = np.indices(self.shape).sum(0) % 2 == 0
-        return black, ~black
+        return self._swept("checkerboard", s, sweeps, rng)
 
     def log_z(self) -> float:
         """log Z in nats, exact: from the transfer matrix V of one row to the next, at most 10 columns.
@@ -113,18 +100,24 @@ class Ising:
                     tables[int(i), int(j)] = np.exp(self.coupling * np.array([[1.0, -1.0], [-1.0, 1.0]]))
         return MarkovField(number.size, tables, temperature=self.temperature)
 
-    def _up_table(self) -> np.ndarray:
-        """p(s_i = +1 | sum of its neighbours) for the sums -4..4."""
-        return 1 / (1 + np.exp(-2 * (self.coupling * np.arange(-4, 5) + self.field) / self.temperature))
+    def _swept(self, order: str, s: Any, sweeps: int, rng: np.random.Generator) -> np.ndarray:
+        from minigen.kernels import ising, reference_ising  # here, because they cost Numba's import
+
+        s, rng = self._read(s).copy(), stream(rng)
+        blocks = getattr(ising, f"{order}_blocks")(*s.shape, sweeps)
+        up = ising.thresholds(self.coupling, self.field, self.temperature)
+        sweep = getattr(ising if compiles() else reference_ising, order)
+        sweep(*rng.take(blocks), s, up, self.periodic, sweeps)
+        return s
 
     def _read(self, s: Any) -> np.ndarray:
         s = np.asarray(s)
-        if s.ndim < 3 or s.shape[-2:] != self.shape or s.size == 0:
+        if s.ndim != 3 or s.shape[1:] != self.shape or s.size == 0:
             raise ValueError(f"Ising: s has shape {s.shape}; expected (chains, {self.shape[0]}, {self.shape[1]})")
         wrong = ~((s == 1) | (s == -1))
         if wrong.any():
             raise ValueError(f"Ising: s has the value {s[wrong][0]}; expected -1 and 1 alone")
-        return s.astype(np.int8)
+        return np.ascontiguousarray(s, np.int8)
 
 
 def onsager_energy(temperature: float, coupling: float = 1.0) -> float:
@@ -151,23 +144,3 @@ def onsager_magnetisation(temperature: float, coupling: float = 1.0) -> float:
     ratio = np.sinh(2 * positive(coupling, "onsager_magnetisation: coupling")
                     / positive(temperature, "onsager_magnetisation: temperature"))
     return float((1 - ratio**-4) ** 0.125) if ratio > 1 else 0.0
-
-
-def _neighbour_sum(s: np.ndarray, periodic: bool) -> np.ndarray:
-    """Sum over the up to four neighbours of each site. s: (..., rows, columns)."""
-    if periodic:
-        return sum(np.roll(s, step, axis) for axis in (-2, -1) for step in (-1, 1))
-    total = np.zeros_like(s)
-    total[..., 1:, :] += s[..., :-1, :]
-    total[..., :-1, :] += s[..., 1:, :]
-    total[..., 1:] += s[..., :-1]
-    total[..., :-1] += s[..., 1:]
-    return total
-
-
-def _neighbours_of(s: np.ndarray, i: int, j: int, periodic: bool) -> np.ndarray:
-    rows, columns = s.shape[-2:]
-    places = [(i - 1, j), (i + 1, j), (i, j - 1), (i, j + 1)]
-    if periodic:
-        places = [(a % rows, b % columns) for a, b in places]
-    return sum(s[..., a, b] for a, b in places if 0 <= a < rows and 0 <= b < columns) + np.zeros(s.shape[:-2], np.int8)
