@@ -1,7 +1,22 @@
 """The cases by the names they have on the command line. A new case is a module in `cases` and its name here."""
 
 from .case import Case
-from .cases import conv_vae, first_call, imports, iwae, maf, realnvp, vae, vae_small
+from .cases import (
+    conv_vae,
+    first_call,
+    imports,
+    ising,
+    iwae,
+    maf,
+    rbm,
+    rbm_cd10,
+    rbm_chain,
+    rbm_pcd,
+    realnvp,
+    vae,
+    vae_small,
+)
 
 CASES: dict[str, Case] = {module.CASE.name: module.CASE
-                          for module in (vae, vae_small, iwae, realnvp, conv_vae, maf, imports, first_call)}
+                          for module in (vae, vae_small, iwae, realnvp, conv_vae, maf, rbm, rbm_pcd, rbm_cd10,
+                                         rbm_chain, ising, imports, first_call)}
