@@ -462,7 +462,7 @@ claim("a-sweep-is-not-reversible", r"\max |p(s) K(s, t) - p(t) K(t, s)| > 0 \tex
 # the other order; and a sweep there and back is reversible again.
 
 # %%
-claim("time-reversal-is-the-other-order", r"p(s) K_{0123}(s, t) = p(t) K_{3210}(t, s)",
+claim("time-reversal-turns-the-order", r"p(s) K_{0123}(s, t) = p(t) K_{3210}(t, s)",
       lhs=p[:, None] * sweep, rhs=(p[:, None] * backwards).T, tol=1e-14)
 claim("there-and-back-is-reversible", r"p(s) (K K')(s, t) = p(t) (K K')(t, s)", lhs=both_ways, rhs=both_ways.T.copy(),
       tol=1e-14)
@@ -503,11 +503,11 @@ for k, (T, colour) in enumerate(((3.0, BLUE), (2.0, GREEN), (1.0, RED))):
         trace.append(chain.mean())
     right.step(range(400), np.array(trace) / 2.3 + 1 - k, lw=0.7, color=colour)
 left.set(title="Distance from p, from all ones", xlabel="sweeps", ylabel="total variation", ylim=(1e-8, 1))
-left.legend(frameon=False, fontsize=8)
+left.legend(frameon=False, fontsize=8, loc="upper right", bbox_to_anchor=(1, 0.93))
 right.set(title="One chain each: mean of the nine spins", xlabel="sweeps", yticks=[-1, 0, 1], ylim=(-1.5, 1.5),
           yticklabels=["T = 1", "T = 2", "T = 3"])
 plt.show()
-claim("second-eigenvalue-sets-the-pace", r"|p_{k+1} - p| / |p_k - p| \to |\lambda_2|", lhs=rates, rhs=second, tol=1e-5)
+claim("second-eigenvalue-is-the-pace", r"|p_{k+1} - p| / |p_k - p| \to |\lambda_2|", lhs=rates, rhs=second, tol=1e-5)
 
 # %% [markdown]
 # In more than 200. To go from all ones to all zeros the chain has to climb over a wall of energy, and the time for that
@@ -699,7 +699,7 @@ left.contourf(side, side, np.sqrt(density), levels=12, cmap="Blues")
 for i, j in np.argwhere(np.abs(corners[:, None] - corners[None]).sum(-1) == 1):
     left.plot(*means[[i, j]].T, color=GREY, lw=0.6)
 left.scatter(*means.T, s=12, color=RED, zorder=3)
-left.set(title="root of p(v), and the means b + s W h", xlabel="$v_1$", ylabel="$v_2$", aspect="equal")
+left.set(title="square root of p(v), means b + s W h", xlabel="$v_1$", ylabel="$v_2$", aspect="equal")
 right.scatter(*chains[:1500].T, s=1.5, color=BLUE)
 right.set(title="Gibbs samples", xlim=(-5, 5), ylim=(-5, 5), xlabel="$v_1$", aspect="equal")
 plt.show()
