@@ -9,7 +9,8 @@ The base, beta = 0, is D independent units of logits a beside H fair coins: its 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,7 @@ import numpy as np
 
 from minigen import autodiff as ad
 from minigen.distributions.likelihood import Likelihood
+from minigen.nn import compiles
 
 from .rbm import RBM
 from .sampling import bernoulli, stream
@@ -88,17 +90,13 @@ def ais(rbm: RBM, rng: np.random.Generator, *, chains: int = 100, betas: np.ndar
     betas: a schedule from 0 to 1, or its number of steps; base: logits a (D,) of the base, as `base_logits` gives them,
     0 by default; report(steps done, all steps) is called after every step. Neal 2001; Salakhutdinov and Murray 2008.
     """
-    path, betas, rng = _Path(rbm, base), _schedule(betas), stream(rng)
+    path, betas = _Path(rbm, base), _schedule(betas)
     if chains < 1:
         raise ValueError(f"ais: chains is {chains}; expected at least 1")
-    v = path.begin(chains, rng)
-    logits = rbm.hidden_logits(v)
-    weights = np.zeros(chains)
-    for k, (last, beta) in enumerate(zip(betas, betas[1:]), 1):
-        weights += path.log_f(beta, v, logits) - path.log_f(last, v, logits)
-        v, logits = path.sweep(beta, logits, rng)
-        report(k, len(betas) - 1)
-    return Estimate(weights, path.log_base)
+    rng = stream(rng)
+    v = bernoulli(np.tile(path.a, (chains, 1)), rng)
+    return Estimate(path.anneal(v, itertools.pairwise(betas), rng, lambda done: report(done, len(betas) - 1)),
+                    path.log_base)
 
 
 def reverse_ais(rbm: RBM, v: np.ndarray, rng: np.random.Generator, *, betas: np.ndarray | int = 14_500,
@@ -111,15 +109,10 @@ def reverse_ais(rbm: RBM, v: np.ndarray, rng: np.random.Generator, *, betas: np.
     holds log Z between two sides. Grosse et al. 2015.
     """
     rbm.check(v)
-    path, betas, rng = _Path(rbm, base), _schedule(betas), stream(rng)
-    logits = rbm.hidden_logits(v)
-    total = np.zeros(len(v))
-    for k, beta in enumerate(betas[:0:-1], 1):
-        total += path.log_f(beta, v, logits)
-        v, logits = path.sweep(beta, logits, rng)
-        total -= path.log_f(beta, v, logits)
-        report(k, len(betas) - 1)
-    return total + v @ path.a.astype(np.float64) - float(ad.softplus(path.a.astype(np.float64)).sum())
+    path, betas = _Path(rbm, base), _schedule(betas)
+    downwards = itertools.pairwise((1.0, *betas[::-1]))  # the first sweep is the model's own
+    weights = path.anneal(v.astype(np.float32), downwards, stream(rng), lambda done: report(done, len(betas)))
+    return weights - rbm.free_energies(v) - path.log_base
 
 
 def estimated_likelihood(rbm: RBM, v: np.ndarray, estimate: Estimate) -> Likelihood:
@@ -129,31 +122,34 @@ def estimated_likelihood(rbm: RBM, v: np.ndarray, estimate: Estimate) -> Likelih
 
 
 class _Path:
-    """The distributions f_beta between the base and one RBM."""
+    """The distributions f_beta between the base and one RBM, in single precision; weights in double."""
 
     def __init__(self, rbm: RBM, base: np.ndarray | None):
-        self.rbm = rbm
         a = np.zeros(rbm.b.size) if base is None else np.asarray(base, np.float64)
         if a.shape != rbm.b.shape or not np.isfinite(a).all():
             raise ValueError(f"ais: base has shape {a.shape}; expected finite logits of shape {rbm.b.shape}")
         self.log_base = float(ad.softplus(a).sum() + rbm.c.size * np.log(2))
-        self.a = a.astype(rbm.b.dtype)
+        self.a, self.W, self.b, self.c = (x.astype(np.float32) for x in (a, rbm.W.data, rbm.b.data, rbm.c.data))
 
-    def begin(self, chains: int, rng: np.random.Generator) -> np.ndarray:
-        """Exact draws from the base: (chains, D)."""
-        return bernoulli(np.tile(self.a, (chains, 1)), rng)
+    def anneal(self, v: np.ndarray, pairs: Iterable[tuple[float, float]], rng: Any,
+               report: Callable[[int], None]) -> np.ndarray:
+        """sum over the pairs of log f_beta(v) - log f_last(v), each v then moved by one sweep of f_beta: (chains,).
 
-    def log_f(self, beta: float, v: np.ndarray, logits: np.ndarray) -> np.ndarray:
-        """log f_beta(v): (chains,), in float64."""
-        biases = (1 - beta) * self.a.astype(np.float64) + beta * self.rbm.b.data
-        return v @ biases + ad.softplus(logits.dtype.type(beta) * logits).sum(-1, dtype=np.float64)
+        A sweep leaves f_beta as it is and is its own reversal, so chains may go up or down.
+        """
+        from minigen.kernels import annealing, reference_annealing  # here, because it costs Numba's import
 
-    def sweep(self, beta: float, logits: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """(v, its hidden logits) after one Gibbs sweep that leaves f_beta as it is, and is its own reversal."""
-        beta = logits.dtype.type(beta)
-        h = bernoulli(beta * logits, rng)
-        v = bernoulli((1 - beta) * self.a + beta * self.rbm.visible_logits(h), rng)
-        return v, self.rbm.hidden_logits(v)
+        steps = annealing if compiles() else reference_annealing
+        v, log_w, score = v.copy(), np.zeros(len(v)), v @ (self.b - self.a).astype(np.float64)
+        h = np.empty((len(v), self.c.size), np.float32)
+        up, down = np.empty_like(h), np.empty_like(v)
+        for done, (last, beta) in enumerate(pairs, 1):
+            np.dot(v, self.W, out=up)
+            steps.hidden_step(*rng.take((h.size + 1) // 2), up, self.c, score, last, beta, log_w, h)
+            np.dot(h, self.W.T, out=down)
+            steps.visible_step(*rng.take((v.size + 1) // 2), down, self.a, self.b, beta, v, score)
+            report(done)
+        return log_w
 
 
 def _schedule(betas: Any) -> np.ndarray:

@@ -8,6 +8,7 @@ import pytest
 from minigen.energy import ais as room
 from minigen.energy.ais import ais, base_logits, estimated_likelihood, reverse_ais, schedule
 from minigen.energy.rbm import RBM
+from minigen.kernels import annealing
 
 D, H = 4, 3
 
@@ -66,8 +67,8 @@ def test_a_model_without_weights_is_known_exactly():
     rbm = random_rbm()
     rbm.W.data[...], rbm.c.data[...] = 0, 0
     found = ais(rbm, np.random.default_rng(2), chains=5, betas=3, base=rbm.b.data)
-    np.testing.assert_allclose(found.log_weights, 0, atol=1e-12)
-    assert found.log_z == pytest.approx(rbm.log_z(), rel=1e-12) and found.standard_error < 1e-12
+    np.testing.assert_allclose(found.log_weights, 0, atol=1e-6)
+    assert found.log_z == pytest.approx(rbm.log_z(), abs=1e-6) and found.standard_error < 1e-6
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -110,30 +111,45 @@ def test_reverse_weights_are_unbiased_for_where_chains_end():
         assert abs(w.mean() - p) < 5 * w.std() / np.sqrt(n)
 
 
-class PreviousParameters(room._Path):
+def previous_parameters(monkeypatch):
     """Sweeps of the distribution before: weights of one step, chains of another."""
+    hidden, visible = annealing.hidden_step, annealing.visible_step
 
-    def sweep(self, beta, logits, rng):
-        return super().sweep(BETAS[np.searchsorted(BETAS, beta) - 1], logits, rng)
+    def draws_before(key, counter, z, c, score, last, beta, log_w, h):
+        hidden(key, counter, z, c, score, last, beta, log_w, h)
+        hidden(key, counter, z, np.zeros_like(c), score, last, last, log_w, h)
 
-
-class BiasForgotten(room._Path):
-    def log_f(self, beta, v, logits):
-        return super().log_f(beta, v, logits) - (1 - beta) * (v @ self.a)
-
-
-class WrongBase(room._Path):
-    def __init__(self, rbm, base):
-        super().__init__(rbm, base)
-        self.log_base -= rbm.c.size * np.log(2)
+    monkeypatch.setattr(annealing, "hidden_step", draws_before)
+    monkeypatch.setattr(annealing, "visible_step", lambda key, counter, z, a, b, beta, v, score: visible(
+        key, counter, z, a, b, BETAS[np.searchsorted(BETAS, beta) - 1], v, score))
 
 
-@pytest.mark.parametrize("kind", [PreviousParameters, BiasForgotten, WrongBase])
-def test_wrong_annealing_is_rejected(kind, monkeypatch):
+def biases_forgotten(monkeypatch):
+    """Weights without the visible biases."""
+    visible = annealing.visible_step
+
+    def without_score(key, counter, z, a, b, beta, v, score):
+        visible(key, counter, z, a, b, beta, v, score)
+        score[:] = 0
+
+    monkeypatch.setattr(annealing, "visible_step", without_score)
+
+
+def base_without_hidden_units(monkeypatch):
+    class Wrong(room._Path):
+        def __init__(self, rbm, base):
+            super().__init__(rbm, base)
+            self.log_base -= rbm.c.size * np.log(2)
+
+    monkeypatch.setattr(room, "_Path", Wrong)
+
+
+@pytest.mark.parametrize("slip", [previous_parameters, biases_forgotten, base_without_hidden_units])
+def test_wrong_annealing_is_rejected(slip, monkeypatch):
     """Each misses Z or the variance of the weights by more than 5 standard errors."""
     rbm, n = random_rbm(), 40_000
     mean, square = moments(rbm)
-    monkeypatch.setattr(room, "_Path", kind)
+    slip(monkeypatch)
     found = ais(rbm, np.random.default_rng(1), chains=n, betas=BETAS, base=A)
     w = np.exp(found.log_weights)
     off = abs(w.mean() - mean) > 5 * np.sqrt((square - mean**2) / n)
