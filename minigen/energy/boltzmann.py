@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from minigen.nn.checking import whole
+
 MOST_SITES = 20  # of a joint: 2^20 numbers
 MOST_KERNEL_SITES = 11  # of a kernel: 2^22 numbers, 34 MB
 
@@ -113,7 +115,7 @@ class MarkovField:
                 if len(shared := sorted(set(sites) & set(block))) > 1:
                     raise ValueError(f"MarkovField.gibbs: sites {shared} share a clique; they cannot be drawn at once")
         x = self._read(x).copy()
-        for _ in range(sweeps):
+        for _ in range(whole(sweeps, "sweeps", "MarkovField.gibbs", least=0)):
             for block in blocks:
                 p = np.stack([self._conditional(x, site) for site in block], axis=-1)
                 x[:, block] = rng.random(p.shape) < p

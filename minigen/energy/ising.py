@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from minigen.nn import compiles
+from minigen.nn.checking import whole
 
 from .boltzmann import MarkovField, binary_states, positive
 from .sampling import stream
@@ -103,7 +104,9 @@ class Ising:
     def _swept(self, order: str, s: Any, sweeps: int, rng: np.random.Generator) -> np.ndarray:
         from minigen.kernels import ising, reference_ising  # here, because they cost Numba's import
 
-        s, rng = self._read(s).copy(), stream(rng)
+        s, rng, sweeps = self._read(s).copy(), stream(rng), whole(sweeps, "sweeps", f"Ising.{order}", least=0)
+        if not sweeps:
+            return s
         blocks = getattr(ising, f"{order}_blocks")(*s.shape, sweeps)
         up = ising.thresholds(self.coupling, self.field, self.temperature)
         sweep = getattr(ising if compiles() else reference_ising, order)

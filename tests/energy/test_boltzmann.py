@@ -217,6 +217,7 @@ FIELD = ring()
     (lambda: FIELD.gibbs(np.full((1, 4), 0.5), 1, None), "value 0.5"),
     (lambda: FIELD.gradient(np.full((1, 4), np.nan)), "value nan"),
     (lambda: FIELD.gibbs(np.zeros((1, 4)), 1, None, [[0, 1]]), r"sites \[0, 1\] share a clique"),
+    (lambda: FIELD.gibbs(np.zeros((1, 4)), 0.5, None), "sweeps is 0.5"),
     (lambda: FIELD.kernel([[0, 7]]), "block"),
     (lambda: MarkovField(12, {}).kernel(), "at most 11"),
     (lambda: MarkovField(21, {}).log_z(), "at most 20"),

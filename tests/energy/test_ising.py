@@ -1,5 +1,6 @@
 """The Ising model against enumeration, transfer matrices, Kaufman's torus and Onsager's plane."""
 
+import numba
 import numpy as np
 import pytest
 from scipy.special import ellipk, logsumexp
@@ -7,6 +8,9 @@ from scipy.special import ellipk, logsumexp
 from minigen.checks import Binary, CheckError, check_sampler
 from minigen.energy.boltzmann import state_index
 from minigen.energy.ising import CRITICAL_TEMPERATURE, Ising, onsager_energy, onsager_magnetisation
+
+JIT = not numba.config.DISABLE_JIT
+needs_speed = pytest.mark.skipif(not JIT, reason="NUMBA_DISABLE_JIT is set: as many chains take minutes")
 
 GRIDS = [(3, 4, True), (4, 4, True), (3, 4, False), (1, 6, False), (6, 1, False), (4, 2, False)]
 
@@ -97,7 +101,7 @@ COLOURS = [[0, 2, 4, 6, 8], [1, 3, 5, 7]]
 START = np.array([1, -1, -1, 1, 1, -1, 1, -1, 1], np.int8)
 
 
-def row_test(draw, sweeps, blocks, n=60_000, model=SMALL):
+def row_test(draw, sweeps, blocks, n=60_000 if JIT else 1_500, model=SMALL):
     """Chains from one state against that row of kernel^sweeps; a right sampler fails with probability 1e-6."""
     kernel = model.as_field().kernel(blocks)
     row = np.linalg.matrix_power(kernel, sweeps)[state_index((START + 1) // 2)]
@@ -119,6 +123,7 @@ def test_sequential_chains_on_a_torus_follow_the_kernel():
     assert row_test(lambda s: torus.sequential(s, 1, np.random.default_rng(2)), 1, None, model=torus).passed
 
 
+@needs_speed
 @pytest.mark.parametrize("sampler", ["sequential", "checkerboard"])
 def test_long_chains_follow_the_enumerated_distribution(sampler):
     model = Ising(2, 4, periodic=False, field=0.1, temperature=2.0)
@@ -130,7 +135,7 @@ def test_checkerboard_on_a_torus_has_the_energy_of_the_transfer_matrix():
     """Mean energy is -d log Z / d(1/T); 4.5 standard errors, a right sampler fails with probability 7e-6."""
     torus, h = Ising(4, 6, temperature=2.6), 1e-4
     by_beta = [Ising(4, 6, temperature=1 / (1 / 2.6 + step)).log_z() for step in (h, -h)]
-    energy = torus.energy(torus.checkerboard(torus.hot(20_000, np.random.default_rng(5)), 60, np.random.default_rng(6)))
+    energy = torus.energy(torus.checkerboard(torus.hot(10_000, np.random.default_rng(5)), 40, np.random.default_rng(6)))
     assert abs(energy.mean() + (by_beta[0] - by_beta[1]) / (2 * h)) < 4.5 * energy.std() / np.sqrt(len(energy))
 
 
@@ -164,6 +169,7 @@ BROKEN = {
 }
 
 
+@needs_speed
 @pytest.mark.parametrize("slip", BROKEN)
 def test_the_kernel_rejects(slip):
     with pytest.raises(CheckError):
@@ -195,6 +201,7 @@ def test_samplers_leave_their_argument_alone_and_are_seeded():
     (lambda: Ising(4, 4).energy(np.ones((0, 4, 4))), r"\(0, 4, 4\)"),
     (lambda: Ising(4, 4).sequential(np.zeros((1, 4, 4)), 1, None), "value 0"),
     (lambda: Ising(4, 4).checkerboard(np.full((1, 4, 4), np.nan), 1, None), "value nan"),
+    (lambda: Ising(4, 4).sequential(np.ones((1, 4, 4)), -1, np.random.default_rng(0)), "sweeps is -1"),
     (lambda: onsager_energy(0.0), "temperature is 0"),
     (lambda: onsager_magnetisation(1.0, -1.0), "coupling is -1"),
 ])
