@@ -14,6 +14,7 @@ from minigen.distributions.likelihood import Likelihood
 from minigen.energy.ais import ais, base_logits, estimated_likelihood, reverse_ais
 from minigen.energy.contrastive_divergence import Contrast, ContrastiveDivergence, PersistentCD
 from minigen.energy.rbm import RBM
+from minigen.energy.redrawn import Redrawn
 from minigen.flows import Affine, Compose, Dequantised, FlowModel, Logit, Planar, PLULinear
 from minigen.latent.vae import VAE
 from minigen.nn import Module
@@ -76,6 +77,11 @@ def _as_it_is(x: np.ndarray, levels: int | None, rng: np.random.Generator) -> np
     return x.astype(np.float32)
 
 
+def _probabilities(x: np.ndarray, levels: int | None, rng: np.random.Generator) -> np.ndarray:
+    """Grey values in [0, 1], from which the model draws its pixels anew for every batch."""
+    return (x.reshape(len(x), -1) / np.float32(levels - 1)).astype(np.float32)
+
+
 def _vae(net: str, hidden: tuple[int, ...]) -> Callable[..., VAE]:
     return lambda shape, levels, rng: VAE(int(np.prod(shape)), 20, hidden, net=net, rng=rng)
 
@@ -101,8 +107,8 @@ def _suite_rbm(shape: tuple[int, ...], levels: int | None, rng: np.random.Genera
     return PersistentCD(RBM(shape[0], 20, rng=rng), 10, rng=rng)
 
 
-def _large_rbm(shape: tuple[int, ...], levels: int | None, rng: np.random.Generator) -> PersistentCD:
-    return PersistentCD(RBM(int(np.prod(shape)), 500, rng=rng), rng=rng)
+def _large_rbm(shape: tuple[int, ...], levels: int | None, rng: np.random.Generator) -> Redrawn:
+    return Redrawn(PersistentCD(RBM(int(np.prod(shape)), 500, rng=rng), rng=rng))
 
 
 def _small_rbm(shape: tuple[int, ...], levels: int | None, rng: np.random.Generator) -> ContrastiveDivergence:
@@ -118,14 +124,15 @@ def _score_exactly(trainer: Contrast, data: Prepared, rng: np.random.Generator) 
     return [trainer.model.log_likelihood(data.test)]
 
 
-def _score_by_annealing(trainer: Contrast, data: Prepared, rng: np.random.Generator) -> list[Likelihood]:
-    """log Z by 100 chains; the other side by annealing the first 100 test data backwards."""
-    rbm, base, some = trainer.model, base_logits(data.train), data.test[:100]
+def _score_by_annealing(trainer: Redrawn, data: Prepared, rng: np.random.Generator) -> list[Likelihood]:
+    """log Z by 100 chains; the other side by annealing the first 100 test data backwards. Pixels are drawn once."""
+    rbm, base, test = trainer.model, base_logits(data.train), trainer.drawn(data.test, rng)
+    some = test[:100]
     estimate = ais(rbm, rng, base=base)
     backwards = Likelihood(reverse_ais(rbm, some, rng, base=base), "estimate",
                            f"RAISE, low on average; the first 100 data, for which AIS says "
                            f"{estimated_likelihood(rbm, some, estimate).mean():.2f}")
-    return [estimated_likelihood(rbm, data.test, estimate), backwards]
+    return [estimated_likelihood(rbm, test, estimate), backwards]
 
 
 def _averaged(schedule: Callable[[int], Callable[[int], float]], decay: float, **more: Any) -> Callable[..., dict]:
@@ -155,7 +162,7 @@ RECIPES = {
     "rbm-suite": Recipe("RBM with 20 hidden units, PCD-10, stopped by its exact likelihood", SUITE, _suite_rbm,
                         _as_it_is, _sgd(0.1), 500, 20, _score_exactly,
                         _averaged(optim.cosine, 0.9995, patience=60)),
-    "rbm-500": Recipe("RBM with 500 hidden units, PCD-1", MNIST, _large_rbm, _binary, _sgd(0.1), 300, 100,
+    "rbm-500": Recipe("RBM with 500 hidden units, PCD-1", MNIST, _large_rbm, _probabilities, _sgd(0.1), 300, 100,
                       _score_by_annealing, _averaged(optim.cosine, 0.999)),
 }
 

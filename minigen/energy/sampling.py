@@ -16,17 +16,26 @@ def stream(rng: np.random.Generator) -> np.random.Generator:
 
 
 def bernoulli(logits: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """1 with probability sigmoid(logit), else 0, in the shape and precision of the logits.
+    """1 with probability sigmoid(logit), else 0, in the shape and precision of the logits."""
+    drawn = _by_kernel("sigmoid_bernoulli", logits, rng)
+    return draw(ad.sigmoid(logits), rng) if drawn is None else drawn
 
-    Single precision from a stream is drawn by a kernel; everything else is NumPy's long way round.
-    """
+
+def draw(p: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """1 with probability p, else 0, in the shape and precision of p."""
+    drawn = _by_kernel("bernoulli", p, rng)
+    return (rng.random(p.shape, dtype=p.dtype) < p).astype(p.dtype) if drawn is None else drawn
+
+
+def _by_kernel(name: str, numbers: np.ndarray, rng: np.random.Generator) -> np.ndarray | None:
+    """Single precision from a stream, one pass over the numbers; None where NumPy has to go the long way round."""
     from minigen.kernels import stream as streams
 
-    if isinstance(rng, streams.Stream) and logits.dtype == np.float32 and logits.flags.c_contiguous:
-        drawn = np.empty_like(logits)
-        streams.kernels.sigmoid_bernoulli(*rng.take((logits.size + 1) // 2), logits.reshape(-1), drawn.reshape(-1))
-        return drawn
-    return (rng.random(logits.shape, dtype=logits.dtype) < ad.sigmoid(logits)).astype(logits.dtype)
+    if not isinstance(rng, streams.Stream) or numbers.dtype != np.float32 or not numbers.flags.c_contiguous:
+        return None
+    drawn = np.empty_like(numbers)
+    getattr(streams.kernels, name)(*rng.take((numbers.size + 1) // 2), numbers.reshape(-1), drawn.reshape(-1))
+    return drawn
 
 
 def coins(shape: tuple[int, ...], dtype: np.dtype, rng: np.random.Generator) -> np.ndarray:
