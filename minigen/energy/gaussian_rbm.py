@@ -77,6 +77,7 @@ class GaussianRBM(nn.Module):
 
     def gibbs(self, v: np.ndarray, k: int, rng: np.random.Generator) -> np.ndarray:
         """v after k sweeps h ~ p(h | v), v ~ p(v | h). v: (chains, D)."""
+        self.check(v)
         rng = stream(rng)
         for _ in range(k):
             v = self.sample_visible(self.sample_hidden(v, rng), rng)

@@ -9,6 +9,7 @@ import numpy as np
 from minigen import autodiff as ad
 from minigen.distributions.likelihood import Likelihood
 
+from .boltzmann import binary
 from .rbm import RBM
 from .sampling import bernoulli, coins
 
@@ -61,7 +62,8 @@ class LabelRBM(RBM):
         return ad.log_softmax(self.label_scores(v), axis=-1)
 
     def predict(self, v: np.ndarray) -> np.ndarray:
-        """argmax_y p(y | v). v: (n, D); result (n,) of whole numbers."""
+        """argmax_y p(y | v). v: (n, D) of 0 and 1; result (n,) of whole numbers."""
+        v = binary(v, self.n_visible, "LabelRBM")
         with ad.no_grad():
             return ad.value(self.label_scores(v)).argmax(-1)
 
@@ -102,6 +104,7 @@ class LabelRBM(RBM):
 
     def marginal_log_likelihood(self, v: np.ndarray) -> Likelihood:
         """log p(v) = log sum_y exp(-F(v, y)) - log Z, exact. v: (n, D). `log_likelihood` is that of x = [v, y]."""
+        v = binary(v, self.n_visible, "LabelRBM")
         with ad.no_grad():
             scores = ad.value(self.label_scores(v)).astype(np.float64)
         return Likelihood(ad.logsumexp(scores, axis=-1) - self.log_z(), "exact", "log Z by enumeration of one side")

@@ -238,6 +238,7 @@ def test_sigma_is_state_unless_it_is_learned():
     (lambda m: m.log_likelihood(np.zeros((0, 2))), "n >= 1"),
     (lambda m: m.log_likelihood(np.zeros(2)), "n >= 1"),
     (lambda m: m.log_likelihood(np.array([[0.0, np.nan]])), "v holds nan"),
+    (lambda m: m.gibbs(np.array([[0.0, np.nan]]), 1, np.random.default_rng(0)), "v holds nan"),
     (lambda m: m.fit_to(np.array([[0.0, np.inf]]), None), "v holds inf"),
     (lambda m: ContrastiveDivergence(m).loss(np.array([[0.0, np.nan]]), np.random.default_rng(0)), "v holds nan"),
     (lambda m: GaussianRBM(2, 21, rng=np.random.default_rng(0)).log_z(), "at most 20"),

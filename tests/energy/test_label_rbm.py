@@ -213,6 +213,8 @@ def test_join_writes_one_hot_rows_that_pass_the_check():
     (lambda m: m.join(np.zeros((2, 3)), [0, 0.5]), "whole numbers"),
     (lambda m: m.join(np.zeros((2, 3)), [0]), r"expected \(2,\)"),
     (lambda m: m.label_log_prob(np.zeros((2, 6))), r"\(2, 6\); expected \(n, 3\)"),
+    (lambda m: m.predict(np.full((1, 3), np.nan)), "value nan"),
+    (lambda m: m.marginal_log_likelihood(np.full((1, 3), 0.5)), "value 0.5"),
     (lambda m: m.check(np.zeros((2, 5))), r"\(2, 5\)"),
     (lambda m: m.check(np.zeros((0, 6))), "n >= 1"),
     (lambda m: m.check(np.zeros((1, 6))), "row 0 has 0 labels"),
