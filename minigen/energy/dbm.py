@@ -12,6 +12,7 @@ from minigen import nn
 from minigen.distributions.likelihood import Likelihood
 from minigen.nn.checking import generator, whole
 
+from .ais import Estimate
 from .dbm_rows import Rows
 from .rbm import RBM
 from .sampling import coins
@@ -94,12 +95,19 @@ class DBM(nn.Module):
             total += _entropy(mu.astype(np.float64)).sum(-1)
         return total
 
-    def bound(self, v: np.ndarray, log_z: float | None = None, steps: int = 30) -> Likelihood:
-        """log p(v) >= E_q[-E] + H(q) - log Z, q by mean field. log_z: exact unless given, as by `ais(as_rbm())`."""
-        method = f"mean field, {steps} sweeps, log Z {'by enumeration' if log_z is None else 'as given'}"
-        z = self.log_z() if log_z is None else log_z
+    def bound(self, v: np.ndarray, log_z: float | Estimate | None = None, steps: int = 30) -> Likelihood:
+        """log p(v) >= E_q[-E] + H(q) - log Z, q by mean field.
+
+        log_z: exact unless given, as a number or as what `ais(dbm.as_rbm(), ...)` gives, whose error all data share.
+        """
+        z, how, error = self.log_z() if log_z is None else log_z, "as given", 0.0
+        if log_z is None:
+            how = "by enumeration"
+        elif isinstance(log_z, Estimate):
+            z, how, error = log_z.log_z, f"by AIS, {len(log_z.log_weights)} chains", log_z.standard_error
         pieces = [self.variational(self.mean_field(v[i:i + CHUNK], steps)) for i in range(0, len(self.check(v)), CHUNK)]
-        return Likelihood(np.concatenate(pieces) - z, "bound", method)
+        return Likelihood(np.concatenate(pieces) - z, "bound", f"mean field, {steps} sweeps, log Z {how}",
+                          shared_error=error)
 
     # ------------------------------------------------------------------------------- exact, through the two sides
 

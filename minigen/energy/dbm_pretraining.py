@@ -62,8 +62,8 @@ def pretrain(dbm: DBM, data: np.ndarray, *, trainer: Callable[[RBM], Any], optim
              progress: bool = False) -> list[History]:
     """Trains a stack of `CopiesRBM`s, each on what the one below it makes of the data, and writes it into `dbm`.
 
-    The arguments are those of `train_greedily`. Each RBM gives half of what it says of a layer between two: the DBM's bias there is
-    the mean of the two. Then p(h_1) of the stack is the geometric mean of what the two RBMs make of h_1.
+    The arguments are those of `train_greedily`. Each RBM gives half of what it says of a layer between two: the DBM's
+    bias there is the mean of the two. Then p(h_1) of the stack is the geometric mean of what the two RBMs make of h_1.
     """
     dbm.check(data)
     top, pairs = len(dbm.W) - 1, enumerate(zip(dbm.sizes, dbm.sizes[1:]))

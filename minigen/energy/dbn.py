@@ -25,8 +25,8 @@ class DBN(nn.Module):
 
     rbms[l]: the RBM between layers l and l + 1, layer 0 the visible one. The lower ones give p(h_(l-1) | h_l)
     = sigmoid(W_l h_l + b_l), downwards, and upwards the recognition q(h_l | h_(l-1)) = sigmoid(W_l' h_(l-1) + c_l),
-    until `untie` gives it parameters of its own. `greedy.train_greedily(dbn.rbms, ...)` trains it. Likelihoods in nats. Hinton, Osindero and Teh 2006; S4:175-183, which
-    prints p(h_1 | h_2) for the top pair.
+    until `untie` gives it parameters of its own. `greedy.train_greedily(dbn.rbms, ...)` trains it. Likelihoods in
+    nats. Hinton, Osindero and Teh 2006; S4:175-183, which prints p(h_1 | h_2) for the top pair.
     """
 
     def __init__(self, sizes: Sequence[int], *, rng: np.random.Generator, dtype: Any = np.float32):
@@ -127,7 +127,7 @@ class DBN(nn.Module):
         return h
 
     def up(self, v: np.ndarray, layers: int | None = None, rng: np.random.Generator | None = None) -> np.ndarray:
-        """Layer `layers` (the top one unless told) from v by recognition: means, or states where a generator is given."""
+        """Layer `layers` (the top one unless told) from v by recognition: means, or with a generator states."""
         for l in range(len(self.rbms) if layers is None else layers):
             q = self.recognise(l, v) if l < len(self.rbms) - 1 else self.top.hidden_probabilities(v)
             v = q if rng is None else (rng.random(q.shape, dtype=q.dtype) < q).astype(q.dtype)

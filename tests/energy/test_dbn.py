@@ -5,7 +5,6 @@ from itertools import product
 import numpy as np
 import pytest
 
-from minigen import autodiff as ad
 from minigen import optim
 from minigen.checks import CheckError, check_bound, check_density, check_sampler
 from minigen.checks.domains import Binary
@@ -168,7 +167,8 @@ def by_hand(dbn, slip, n, rng, sweeps=30):
     first, top = dbn.rbms
 
     def flip(p):
-        return ((np.random.default_rng(1) if slip == "the same random numbers again" else rng).random(p.shape) < p) * 1.0
+        source = np.random.default_rng(1) if slip == "the same random numbers again" else rng
+        return (source.random(p.shape) < p) * 1.0
 
     h1, h2 = flip(np.full((n, first.c.size), 0.5)), flip(np.full((n, top.c.size), 0.5))
     for _ in range(0 if slip == "no Gibbs at the top" else sweeps):

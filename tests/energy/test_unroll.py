@@ -7,7 +7,6 @@ import pytest
 
 from minigen import autodiff as ad
 from minigen import optim
-from minigen.checks import check_gradient
 from minigen.energy.contrastive_divergence import ContrastiveDivergence
 from minigen.energy.greedy import train_greedily
 from minigen.energy.rbm import RBM
