@@ -114,7 +114,7 @@ class MarkovField:
             for sites in self.log_potentials:
                 if len(shared := sorted(set(sites) & set(block))) > 1:
                     raise ValueError(f"MarkovField.gibbs: sites {shared} share a clique; they cannot be drawn at once")
-        x = self._read(x).copy()
+        x = self._read(x)
         for _ in range(whole(sweeps, "sweeps", "MarkovField.gibbs", least=0)):
             for block in blocks:
                 p = np.stack([self._conditional(x, site) for site in block], axis=-1)
@@ -181,6 +181,7 @@ class MarkovField:
         return total / self.temperature
 
     def _read(self, x: Any) -> np.ndarray:
+        """x as whole numbers, in an array of its own."""
         return binary(x, self.n, "MarkovField").astype(np.intp)
 
 

@@ -137,6 +137,11 @@ def test_chains_follow_the_kernel(schedule, sweeps):
     assert row_test(lambda x: field.gibbs(x, sweeps, np.random.default_rng(2), blocks), field, blocks, sweeps).passed
 
 
+def test_chains_leave_their_argument_alone():
+    x = np.zeros((50, 4), np.intp)
+    assert ring().gibbs(x, 3, np.random.default_rng(2)).any() and not x.any()
+
+
 def test_long_chains_follow_the_joint():
     field = three_way()
     drawn = field.gibbs(np.zeros((20_000, 4), int), 40, np.random.default_rng(3))
