@@ -6,8 +6,10 @@ import warnings
 import numpy as np
 import pytest
 
+from minigen.energy.contrastive_divergence import ContrastiveDivergence, PersistentCD
 from minigen.energy.estimator import METHODS, BinaryRBM
 from minigen.energy.monitors import HiddenUnitWarning
+from minigen.energy.parallel_tempering import ParallelTempering
 from minigen.training import TrainingError
 
 RNG = np.random.default_rng(0)
@@ -30,6 +32,22 @@ def test_every_method_learns(method):
     assert rbm.components_.shape == (8, 6) and rbm.intercept_visible_.shape == (6,)
     assert rbm.intercept_hidden_.shape == (8,) and rbm.n_features_in_ == 6
     assert len(rbm.history_.records) == 30
+
+
+@pytest.mark.parametrize(("settings", "kind", "expected"), [
+    (dict(method="cd", k=3), ContrastiveDivergence, dict(k=3)),
+    (dict(method="pcd"), PersistentCD, dict(k=1, fast_rate=0.0)),
+    (dict(method="fpcd"), PersistentCD, dict(fast_rate=0.1)),
+    (dict(method="fpcd", fast_rate=0.02, k=2), PersistentCD, dict(fast_rate=0.02, k=2)),
+    (dict(method="pt", n_temperatures=5), ParallelTempering, dict(k=1)),
+])
+def test_methods_are_what_they_are_called(settings, kind, expected):
+    rbm = small(n_iter=0, **settings).fit(COINS)
+    trainer = rbm._trainer(np.random.default_rng(0))
+    assert type(trainer) is kind and {name: getattr(trainer, name) for name in expected} == expected
+    if settings["method"] != "cd":
+        chains = (5, 20, 8) if settings["method"] == "pt" else (20, 8)
+        assert trainer.chains.shape == chains
 
 
 def test_scores_are_the_normalised_likelihood():
@@ -71,6 +89,7 @@ def test_what_is_watched_and_shown(capsys):
     seen = []
     rbm = small(validation_fraction=0.25, verbose=True).fit(TWO, callback=seen.append)
     assert seen == rbm.history_.records and len(seen) == 3
+    assert seen[0]["step"] == 18  # 180 of 240 rows in batches of 10: what is watched is not trained on
     assert set(seen[0]["valid"]) == {"loss", "log_likelihood", "pseudo_log_likelihood", "reconstruction_error",
                                      "free_energy_gap"}
     assert seen[-1]["valid"]["loss"] == -seen[-1]["valid"]["log_likelihood"]
