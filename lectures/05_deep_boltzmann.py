@@ -1,13 +1,13 @@
 # %% [markdown]
 # # Lecture 05. Deep belief nets and deep Boltzmann machines
 #
-# One RBM has one layer of causes. Causes have causes: strokes make digits, edges make strokes. There are two ways to put
-# RBMs on top of each other, and they are different models.
+# One RBM has one layer of causes. Causes have causes: strokes make digits, edges make strokes. There are two ways to
+# put RBMs on top of each other, and they are different models.
 #
 # | | connections | generation | inference |
 # |---|---|---|---|
-# | deep belief net (DBN) | downwards, but for an RBM at the top | Gibbs at the top, then one pass down | a bound, by recognition |
-# | deep Boltzmann machine (DBM) | both ways, everywhere | Gibbs in all layers | a bound, by mean field |
+# | belief net (DBN) | downwards, an RBM at the top | Gibbs at the top, then one pass down | a bound, by recognition |
+# | Boltzmann machine (DBM) | both ways, everywhere | Gibbs in all layers | a bound, by mean field |
 #
 # | this lecture | the question |
 # |---|---|
@@ -19,17 +19,15 @@
 # | 8, 9, 10 | training: two phases, pretraining with doubled input, centred coordinates |
 # | 11 | a DBM dreams of digits |
 #
-# **Convention**: $v$ or $x$ is visible, layer 0. $W_l$ has shape (layer $l-1$, layer $l$), and $E = -v^TW_1h_1 - \ldots$
+# **Convention**: $v$ or $x$ is visible, layer 0. $W_l$ has shape (layer $l-1$, layer $l$), $E = -v^TW_1h_1 - \ldots$
 
 # %%
-from itertools import product
-
 import matplotlib.pyplot as plt
 import numpy as np
 
 from minigen import autodiff as ad
 from minigen import data, optim
-from minigen.checks import claim, enumerate_binary, erratum, log_sum_binary, logsumexp
+from minigen.checks import claim, enumerate_binary, erratum, logsumexp
 from minigen.energy.ais import ais, base_logits
 from minigen.energy.contrastive_divergence import ContrastiveDivergence, PersistentCD
 from minigen.energy.dbm import DBM
@@ -146,8 +144,9 @@ u, g = both[:, :3], both[:, 3:]
 table = np.exp(np.sum(u @ square.W.data * g, axis=1) + u @ square.b.data + g @ square.c.data).reshape(8, 8)
 given_h = (enumerate_binary(3).T @ table / table.sum(0)).T
 every = enumerate_binary(3)
-erratum("E15", printed=sigmoid(every @ square.W.data + square.c.data), right=sigmoid(every @ square.W.data.T + square.b.data),
-        truth=given_h, tol=1e-12, note="p(x_i = 1 | h) for every h: W'. + c as printed, W h + b")
+erratum("E15", printed=sigmoid(every @ square.W.data + square.c.data),
+        right=sigmoid(every @ square.W.data.T + square.b.data), truth=given_h,
+        tol=1e-12, note="p(x_i = 1 | h) for every h: W'. + c as printed, W h + b")
 
 # %% [markdown]
 # $W_{i\cdot}h + b_i$: the weights from the other side, the biases from one's own. Generation comes from *above*.
@@ -365,8 +364,8 @@ claim("mean-field-gap", r"\log p(v) - \mathcal{L}(\mu) = KL(q(h) \| p(h|v))", so
       lhs=dbm.log_likelihood(v).value - dbm.bound(v, steps=100).value, rhs=gap, tol=1e-9)
 
 # %% [markdown]
-# **Before you run the next cell**: someone updates $\mu_1$ and $\mu_2$ *at the same time*, from each other's old values.
-# That is twice as parallel. Does it climb too, only slower?
+# **Before you run the next cell**: someone updates $\mu_1$ and $\mu_2$ *at the same time*, from each other's old
+# values. That is twice as parallel. Does it climb too, only slower?
 
 # %%
 strong = scatter_parameters(DBM((4, 3, 3), rng=rng, dtype=np.float64))
@@ -394,8 +393,8 @@ plt.show()
 # ## 7. A DBM is an RBM
 #
 # Colour the layers: even ones white, odd ones black. Connections join white to black only. So a DBM *is* an RBM, with
-# visible side $(v, h_2, \ldots)$, hidden side $(h_1, h_3, \ldots)$, and a weight matrix of blocks and zeros. Exact $\log Z$
-# by the smaller side, block Gibbs, and annealed importance sampling come with it.
+# visible side $(v, h_2, \ldots)$, hidden side $(h_1, h_3, \ldots)$, and a weight matrix of blocks and zeros. Exact
+# $\log Z$ by the smaller side, block Gibbs, and annealed importance sampling come with it.
 
 # %%
 rbm = deep.as_rbm()
@@ -479,7 +478,8 @@ axes.plot(good, color=BLUE, label="mean field for the data, chains for the model
 axes.plot(90 + np.arange(26), onward, color=GREEN, label="the same, further")
 axes.plot(90 + np.arange(26), swapped, color=RED, label="mean field for both")
 axes.axhline(-np.log(14), color=GREY, ls="--", lw=1, label="$-\\log 14$")
-axes.set(title="Exact log-likelihood of bars and stripes", xlabel="epoch", ylabel="nats", ylim=(max(swapped[-1], -14) - 1, -2))
+axes.set(title="Exact log-likelihood of bars and stripes", xlabel="epoch", ylabel="nats",
+         ylim=(max(swapped[-1], -14) - 1, -2))
 axes.legend(frameon=False, fontsize=8)
 plt.show()
 
@@ -577,8 +577,8 @@ held_out = data.binarise(mnist.test, mnist.levels, rng=np.random.default_rng(1))
 dreamer = DBM((784, 150, 80), rng=rng)
 trainer = VariationalPCD(dreamer, chains=100, gibbs=1, mean_field=4, centre=0.01, rng=rng)
 trainer.fit_to(pictures, rng)
-fit(trainer, pictures, optimizer=optim.SGD(trainer.parameters(), lr=0.1, momentum=0.5), epochs=10, batch_size=100, rng=rng,
-    progress=False, schedule=lambda t: 1 - t / 1001)
+fit(trainer, pictures, optimizer=optim.SGD(trainer.parameters(), lr=0.1, momentum=0.5), epochs=10, batch_size=100,
+    rng=rng, progress=False, schedule=lambda t: 1 - t / 1001)
 
 # %%
 base = np.concatenate([base_logits(pictures), np.zeros(80)])
@@ -606,11 +606,11 @@ film = []
 for _ in range(10):
     film.append(dreamer.probabilities(0, dream))
     dream = dreamer.gibbs(dream, 40, np.random.default_rng(len(film)))
-fig, (left, right) = plt.subplots(1, 2, figsize=(9.0, 3.7), layout="constrained")
-tiles(left, held_out[:60], 10, cmap="gray_r")
+fig, (left, right) = plt.subplots(1, 2, figsize=(7.4, 2.5), layout="constrained")
+tiles(left, held_out[:40], 10, cmap="gray_r")
 left.set_title("held-out data")
-tiles(right, film[-1][:60], 10, cmap="gray_r")
-right.set_title("dreams: p(v | h1) of 60 chains")
+tiles(right, film[-1][:40], 10, cmap="gray_r")
+right.set_title("dreams: p(v | h1) of 40 chains")
 plt.show()
 
 # %% [markdown]
@@ -618,22 +618,22 @@ plt.show()
 # drift from one to another, or jump?
 
 # %%
-fig, axes = plt.subplots(figsize=(7.4, 4.4), layout="constrained")
+fig, axes = plt.subplots(figsize=(5.8, 3.7), layout="constrained")
 tiles(axes, np.concatenate([[frame[chain] for frame in film] for chain in range(6)]), 10, cmap="gray_r")
 axes.set(title="Six chains, a picture every 40 sweeps", xlabel="sweeps $\\rightarrow$")
 plt.show()
 
 # %% [markdown]
-# What do the units see? A unit of layer 1 has the picture of its weights. For a unit of layer 2, add the pictures of the
-# units of layer 1, each with its weight: $W_1W_2$. Strokes, then what strokes make.
+# What do the units see? A unit of layer 1 has the picture of its weights. For a unit of layer 2, add the pictures of
+# the units of layer 1, each with its weight: $W_1W_2$. Strokes, then what strokes make.
 
 # %%
-fig, (left, right) = plt.subplots(1, 2, figsize=(9.0, 3.7), layout="constrained")
-strongest = np.argsort(-np.linalg.norm(dreamer.W[1].data, axis=0))[:60]
-for axes, fields, title in ((left, dreamer.W[0].data.T[:60], "layer 1"),
+fig, (left, right) = plt.subplots(1, 2, figsize=(7.4, 2.5), layout="constrained")
+strongest = np.argsort(-np.linalg.norm(dreamer.W[1].data, axis=0))[:32]
+for axes, fields, title in ((left, dreamer.W[0].data.T[:32], "layer 1"),
                             (right, (dreamer.W[0].data @ dreamer.W[1].data).T[strongest], "layer 2, through layer 1")):
     fields = fields / np.abs(fields).max(1, keepdims=True)
-    tiles(axes, fields, 10, cmap="RdBu_r", vmin=-1, vmax=1)
+    tiles(axes, fields, 8, cmap="RdBu_r", vmin=-1, vmax=1)
     axes.set_title(f"receptive fields of {title}")
 plt.show()
 
