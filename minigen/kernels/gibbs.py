@@ -10,7 +10,8 @@ from __future__ import annotations
 import numpy as np
 
 from .jit import jit_exact
-from .random import bias_sigmoid_bernoulli
+from .math32 import sigmoid32
+from .random import fires, uniforms
 
 f32, u64 = np.float32, np.uint64
 
@@ -39,17 +40,36 @@ def add_active_rows(x, W, z):
 
 
 @jit_exact
+def flip(key, counter, z, b):
+    """z <- [u < sigmoid(z + b)], the draw of `random.bias_sigmoid_bernoulli` in the place of the sums.
+
+    z: (n, m), b: (m,). Nothing but z goes through the caches: W, of the products before and after, keeps its place.
+    """
+    m = z.shape[1]
+    u, p = np.empty(m + 1, np.float32), np.empty(m, np.float32)
+    for i in range(z.shape[0]):
+        row, first = z[i], i * m
+        odd = first % 2  # a row that begins in the middle of a pair
+        uniforms(key, u64(counter) + u64(first // 2), u[:m + odd])
+        drawn = u[odd:]
+        for j in range(m):
+            p[j] = sigmoid32(row[j] + b[j])
+        for j in range(m):
+            row[j] = fires(drawn[j], p[j])
+
+
+@jit_exact
 def sweeps(key, counter, W, WT, b, c, v, h, n):
     """n times: h ~ p(h | v) = sigmoid(c + v'W), then v ~ p(v | h) = sigmoid(b + W h), in place.
 
     W: (D, H) and WT: (H, D) its transpose, both contiguous; v: (chains, D), h: (chains, H) of 0 and 1. Every half-step
-    is a draw of `bias_sigmoid_bernoulli`: a call takes n ((chains H + 1) // 2 + (chains D + 1) // 2) blocks.
+    is a draw of `flip`: a call takes n ((chains H + 1) // 2 + (chains D + 1) // 2) blocks.
     """
-    zh, zv, at = np.empty_like(h), np.empty_like(v), u64(counter)
+    at = u64(counter)
     for _ in range(n):
-        add_active_rows(v, W, zh)
-        bias_sigmoid_bernoulli(key, at, zh, c, zh, h)
+        add_active_rows(v, W, h)
+        flip(key, at, h, c)
         at += u64((h.size + 1) // 2)
-        add_active_rows(h, WT, zv)
-        bias_sigmoid_bernoulli(key, at, zv, b, zv, v)
+        add_active_rows(h, WT, v)
+        flip(key, at, v, b)
         at += u64((v.size + 1) // 2)

@@ -14,14 +14,19 @@ def add_active_rows(x: np.ndarray, W: np.ndarray, z: np.ndarray) -> None:
         z[q] += W[i]
 
 
+def flip(key: int, counter: int, z: np.ndarray, b: np.ndarray) -> None:
+    """z <- [u < sigmoid(z + b)]"""
+    bias_sigmoid_bernoulli(key, counter, z, b, np.empty_like(z), z)
+
+
 def sweeps(key: int, counter: int, W: np.ndarray, WT: np.ndarray, b: np.ndarray, c: np.ndarray, v: np.ndarray,
            h: np.ndarray, n: int) -> None:
     """n times: h ~ p(h | v) = sigmoid(c + v'W), then v ~ p(v | h) = sigmoid(b + W h), in place"""
-    zh, zv, at = np.empty_like(h), np.empty_like(v), int(counter)
+    at = int(counter)
     for _ in range(n):
-        add_active_rows(v, W, zh)
-        bias_sigmoid_bernoulli(key, at, zh, c, zh, h)
+        add_active_rows(v, W, h)
+        flip(key, at, h, c)
         at += (h.size + 1) // 2
-        add_active_rows(h, WT, zv)
-        bias_sigmoid_bernoulli(key, at, zv, b, zv, v)
+        add_active_rows(h, WT, v)
+        flip(key, at, v, b)
         at += (v.size + 1) // 2
