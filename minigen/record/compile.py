@@ -8,7 +8,6 @@ import sys
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import numba
 import numpy as np
@@ -19,63 +18,41 @@ from minigen.kernels.jit import kept
 
 STRICT = {"contract"}
 """Products and sums may be joined (one rounding instead of two); nothing is reordered, as compensated sums need."""
+SUMS = {"reassoc", "contract", "nsz"}
+"""A sum whose order the compiler may choose: only so does it become vector instructions."""
 _compiled: dict[str, Callable] = {}
 
 
-def _helper(function: Callable, flags: Any = STRICT) -> Callable:
-    """Compiled once, on its first use, and merged into every loop by LLVM: far quicker than merging its source."""
-    return kept(numba.njit(fastmath=flags, error_model="numpy", forceinline=True)(function), function)
-
-
-def _plus(total, x):
-    """A sum whose order the compiler may choose: only so does it become vector instructions"""
+def plus(total, x):
+    """total + x"""
     return total + x
 
 
-def _greater(a, b):
+def greater(a, b):
     """The larger; nan where either is"""
     return a if (a >= b) | (a != a) else b
 
 
-def _smaller(a, b):
+def smaller(a, b):
     """The smaller; nan where either is"""
     return a if (a <= b) | (a != a) else b
 
 
-def _sign(x):
+def sign(x):
     """-1, 0 or 1; nan of nan"""
     return type(x)(1) if x > 0 else (type(x)(-1) if x < 0 else x)
 
 
-def _exp(x):
-    """e^x"""
-    return math32.exp32(x)
-
-
-def _log(x):
-    """log x"""
-    return math32.log32_any(x)
-
-
-def _tanh(x):
-    """tanh x"""
-    return math32.tanh32(x)
-
-
-def _log1p(x):
-    """log(1 + x)"""
-    return math32.log1p32(x)
-
-
-def _expm1(x):
-    """e^x - 1"""
-    return math32.expm1_32(x)
+def _helper(function: Callable, flags: set[str] = STRICT) -> Callable:
+    """Compiled once, on its first use, and merged into every loop by LLVM: far quicker than merging its source."""
+    function = getattr(function, "py_func", function)
+    return kept(numba.njit(fastmath=flags, error_model="numpy", forceinline=True)(function), function)
 
 
 NAMES = {"f32": np.float32, "f64": np.float64, "inf": np.inf, "nan": np.nan, "sqrt": np.sqrt, "floor": np.floor,
-         "plus": _helper(_plus, {"reassoc", "contract", "nsz"}), "greater": _helper(_greater),
-         "smaller": _helper(_smaller), "sign": _helper(_sign), "exp": _helper(_exp),
-         "log": _helper(_log), "tanh": _helper(_tanh), "log1p": _helper(_log1p), "expm1": _helper(_expm1)}
+         "plus": _helper(plus, SUMS), "greater": _helper(greater), "smaller": _helper(smaller), "sign": _helper(sign),
+         "exp": _helper(math32.exp32), "log": _helper(math32.log32_any), "tanh": _helper(math32.tanh32),
+         "log1p": _helper(math32.log1p32), "expm1": _helper(math32.expm1_32)}
 
 
 def compiled(source: str) -> Callable:

@@ -14,27 +14,63 @@ import numpy as np
 
 from minigen.autodiff.containers import tree_map
 
+from .memory import is_dense
+
 
 class RecordError(RuntimeError):
     """The function cannot be recorded; the message says which operation asked for what."""
+
+
+class Whole:
+    """A function that is not NumPy's: computed as it stands in every replay.
+
+    kind: "call", "draw" (takes numbers from a generator) or "check" (raises where its first argument is false).
+    alike: calls of functions that are alike in this are shared as those of one function; by default no two are.
+    into: into(out, args, kwargs) writes function(*args, **kwargs) into an array, where there is a way to do that.
+    """
+
+    def __init__(self, name: str, function: Callable, kind: str = "call", into: Callable | None = None,
+                 alike: Any = None):
+        self.__name__, self.function, self.kind, self.into, self.alike = name, function, kind, into, alike or self
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.function(*args, **kwargs)
+
+
+def item(parts: Any, i: int) -> Any:
+    """One of several results"""
+    return parts[i]
 
 
 class Value:
     """y = function(*args, **kwargs); `array` is what came out while recording, `order` its place in the program.
 
     function is None for what comes from outside: an argument, or an array that is read anew in every replay.
-    kind: "pure", "draw" (takes numbers from a generator) or "check" (raises where its first argument is false).
+    base: the value in whose memory NumPy let the answer lie, if it did; viewed: whether this is the base of another.
     """
 
-    __slots__ = ("function", "args", "kwargs", "array", "order", "kind", "viewed", "_inputs")
+    __slots__ = ("function", "args", "kwargs", "inputs", "array", "order", "base", "viewed")
 
-    def __init__(self, function: Callable | None, args: tuple, kwargs: dict, array: Any, order: int, kind: str):
-        self.function, self.args, self.kwargs = function, args, kwargs
-        self.array, self.order, self.kind, self.viewed = array, order, kind, False
-        self._inputs = list(values_in((args, tuple(kwargs.values()))))
+    def __init__(self, function: Callable | None, args: tuple, kwargs: dict, array: Any, order: int):
+        self.function, self.args, self.kwargs, self.array, self.order = function, args, kwargs, array, order
+        self.inputs = list(values_in([args, kwargs]))
+        self.base, self.viewed = self._looked_at(), False
+        if self.base is not None:
+            self.base.viewed = True
+        elif function is not None and isinstance(array, np.ndarray) and not is_dense(array):
+            self.array = array.copy(order="K")
 
     shape = property(lambda self: self.array.shape)
     dtype = property(lambda self: self.array.dtype)
+
+    def _looked_at(self) -> Value | None:
+        first = self.args[0] if self.args else None
+        if not isinstance(first, Value) or isinstance(self.function, Whole):
+            return None
+        if self.function is item:
+            return first
+        arrays = isinstance(self.array, np.ndarray) and isinstance(first.array, np.ndarray)
+        return first if arrays and np.may_share_memory(self.array, first.array) else None
 
     @property
     def name(self) -> str:
@@ -45,17 +81,17 @@ class Value:
         owner = getattr(self.function, "__self__", None)
         return f"{owner.__name__}.{name}" if isinstance(owner, np.ufunc) else name.strip("_")
 
-    def inputs(self) -> list[Value]:
-        """The values among the arguments, also inside lists and tuples."""
-        return self._inputs
+    def compute(self, array_of: Callable[[Value], Any]) -> Any:
+        """The answer of the function to other arrays."""
+        return self.function(*substitute(self.args, array_of), **substitute(self.kwargs, array_of))
 
 
 def values_in(tree: Any) -> Iterator[Value]:
-    """Every Value of nested lists and tuples."""
+    """Every Value of a nest."""
     if isinstance(tree, Value):
         yield tree
-    elif isinstance(tree, list | tuple):
-        for branch in tree:
+    elif isinstance(tree, list | tuple | dict):
+        for branch in tree.values() if isinstance(tree, dict) else tree:
             yield from values_in(branch)
 
 
@@ -77,57 +113,51 @@ class Graph:
 
     def outside(self, array: np.ndarray) -> Value:
         """The value that stands for an array that exists already; one for each array."""
-        key = ("outside", id(array))
-        if key not in self._known:
-            self._known[key] = self._add(Value(None, (), {}, array, len(self.values), "pure"))
-        return self._known[key]
+        if id(array) not in self._known:
+            self._known[id(array)] = self._add(None, (), {}, array)
+        return self._known[id(array)]
 
-    def call(self, function: Callable, args: tuple, kwargs: dict, kind: str = "pure") -> Value:
+    def call(self, function: Callable, args: tuple, kwargs: dict) -> Value:
         """Compute function(*args, **kwargs) on the arrays at hand and write it down."""
-        key = None
-        if kind == "pure":
-            key = (function, frozen(args), frozen(tuple(sorted(kwargs.items()))))
-            try:
-                if (known := self._known.get(key)) is not None:
-                    self.repeated += 1
-                    return known
-            except TypeError:  # an argument that cannot be compared: nothing is shared
-                key = None
-        args, kwargs = _lift(self, args), {name: _lift(self, arg) for name, arg in kwargs.items()}
-        concrete = {name: substitute(arg, _array) for name, arg in kwargs.items()}
-        array = function(*substitute(args, _array), **concrete)
+        args, kwargs = tree_map(self._entered, (args, kwargs))
+        key = (getattr(function, "alike", function), frozen(args), frozen(tuple(sorted(kwargs.items()))))
+        try:
+            known = self._known.get(key)
+        except TypeError:  # an argument that cannot be compared: nothing is shared
+            key = known = None
+        if known is not None:
+            self.repeated += 1
+            return known
+        array = function(*substitute(args, _array), **substitute(kwargs, _array))
         if isinstance(array, np.generic | bool | int | float | complex):
             array = np.asarray(array)
         if not isinstance(array, np.ndarray | tuple | list):
             raise RecordError(f"record: {getattr(function, '__name__', function)} answers {type(array).__name__}; only "
                               "functions that answer arrays have a recorded form")
-        value = self._add(Value(function, args, kwargs, array, len(self.values), kind))
+        value = self._add(function, args, kwargs, array)
         if key is not None:
             self._known[key] = value
         return value
 
-    def _add(self, value: Value) -> Value:
-        self.values.append(value)
-        return value
+    def _add(self, function: Callable | None, args: tuple, kwargs: dict, array: Any) -> Value:
+        self.values.append(Value(function, args, kwargs, array, len(self.values)))
+        return self.values[-1]
+
+    def _entered(self, x: Any) -> Any:
+        """Arrays that are not recorded themselves enter the program as values from outside."""
+        return self.outside(x) if isinstance(x, np.ndarray) else x
 
 
 def _array(value: Value) -> Any:
     return value.array
 
 
-def _lift(graph: Graph, tree: Any) -> Any:
-    """Arrays that are not recorded themselves enter the program as values from outside."""
-    return tree_map(lambda x: graph.outside(x) if isinstance(x, np.ndarray) else x, tree)
-
-
 def frozen(tree: Any) -> Any:
-    """A key under which two equal arguments are found: numbers by type and digits, arrays by identity."""
+    """A key under which two equal arguments are found: numbers by type and digits, arrays by their place."""
     if isinstance(tree, Value):
         return ("value", tree.order)
-    if isinstance(tree, np.ndarray):
-        return ("array", id(tree))
     if isinstance(tree, list | tuple):
-        return (type(tree).__name__, *(frozen(branch) for branch in tree))
+        return (type(tree).__name__, *map(frozen, tree))
     if isinstance(tree, int | float | np.generic | slice | np.dtype):
         return (type(tree).__name__, repr(tree))
     return tree
@@ -154,8 +184,8 @@ def _same(a: np.ndarray, b: np.ndarray) -> bool:
 
 def living(values: list[Value], results: list[Value]) -> list[Value]:
     """The values that a result depends on, and what draws or checks: the rest is dead code."""
-    needed = {v.order for v in results} | {v.order for v in values if v.kind != "pure"}
+    needed = {v.order for v in results} | {v.order for v in values if getattr(v.function, "kind", "call") != "call"}
     for value in reversed(values):
         if value.order in needed:
-            needed.update(v.order for v in value.inputs())
+            needed.update(v.order for v in value.inputs)
     return [value for value in values if value.order in needed]

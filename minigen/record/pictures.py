@@ -18,8 +18,7 @@ from .graph import Value
 from .program import Program
 from .show import does
 
-KINDS = {"product": SERIES[0], "loop": SERIES[2], "draw": SERIES[3], "call": SERIES[4], "join": COLOURS["reference"],
-         "check": SERIES[1]}
+KINDS = {"product": SERIES[0], "loop": SERIES[2], "draw": SERIES[3], "call": SERIES[4], "check": SERIES[1]}
 LINE, BOX, LANE = 68, 4.4, 0.058  # letters in a line of a box; its width in inches; distance of lanes in such widths
 
 
@@ -90,12 +89,12 @@ def draw_memory(program: Program) -> Figure:
 def _spans(program: Program) -> dict[int, tuple[Value, list[int], list[int], int]]:
     """order -> (value, steps that write it, later steps that read it, the last row of its lane)."""
     found: dict[int, tuple[Value, list[int], list[int]]] = {}
-    lasting = {v.order for v in program.lasting()}
+    lasting = {program.plan.base(v).order for v in program.values if v.order in program.plan.results}
     for index, item in enumerate(program.plan.items):
         for value in program.reads(item):
             if value.order in found and index not in found[value.order][1]:
                 found[value.order][2].append(index)
-        for value in program.writes(item) if item.kind != "check" else ():
+        for value in program.writes(item):
             found.setdefault(value.order, (value, [], []))[1].append(index)
     end = len(program.plan.items)
     return {order: (value, makers, readers, end if order in lasting else max(makers + readers))

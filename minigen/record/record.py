@@ -9,7 +9,7 @@ import numpy as np
 
 from minigen.autodiff.containers import leaves, tree_map
 
-from .graph import RecordError, Value, difference
+from .graph import RecordError, difference, frozen
 from .program import Program
 from .tracing import Trace, trace
 
@@ -53,17 +53,13 @@ def trace_twice(function: Callable, args: tuple, tensors: list = ()) -> Trace:
     first, second = trace(function, args, tensors), trace(function, args, tensors)
     first.tensors = [(ref, array) for ref, array in first.tensors if ref() is not None]
     how = difference(first.values, second.values)
-    if how is None and tree_map(_order, first.results) != tree_map(_order, second.results):
+    if how is None and tree_map(frozen, first.results) != tree_map(frozen, second.results):
         how = "they hand back other results"
     if how is not None:
         raise RecordError(f"record: two recordings of the same call differ: {how}. Something changes in Python from "
                           "call to call (a counter, a generator that is not an argument): hand it over as an "
                           "argument, or run this function without recording it")
     return first
-
-
-def _order(value: Value) -> int:
-    return value.order
 
 
 def form(x: Any) -> Any:

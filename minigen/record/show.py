@@ -26,10 +26,8 @@ def listing(program: Program) -> str:
     outside = [v for v in program.values if v.function is None]
     rows = [("step", "kind", "does", "reads", "writes")]
     for index, item in enumerate(plan.items):
-        writes = program.writes(item)
-        made = {v.order for v in writes}
-        reads = [v for v in program.reads(item) if v.order not in made or item.kind == "join"]
-        rows.append((str(index), item.kind, does(program, item), _names(reads), _names(writes)))
+        rows.append((str(index), item.kind, does(program, item), _names(program.reads(item)),
+                     _names(program.writes(item))))
     lines = [*summary(program), "",
              *_wrapped("arguments ", [_declared(v) for v in outside if v.order in arguments]),
              *_wrapped("other data", [_declared(v) for v in outside if v.order not in arguments]),
@@ -71,23 +69,10 @@ def does(program: Program, item: Item) -> str:
     """What a step does, in words of NumPy."""
     value = item.values[0]
     if item.kind == "loop":
-        return f"{_shape(item.shape)}: {', '.join(map(_called, body(program, item)))}"
+        return f"{_shape(item.shape)}: {', '.join(map(_called, program.plan.inside(item.values)[0]))}"
     if item.kind == "product":
-        return " @ ".join(_shape(v.shape) for v in value.inputs())
-    if item.kind == "join":
-        return f"{_result(value)}: {len(program.plan.joins[value.order])} parts laid into place"
-    return f"{_result(value)}: {value.function.method if item.kind == 'draw' else _called(value)}"
-
-
-def body(program: Program, item: Item) -> list[Value]:
-    """The operations that a loop goes through for every number, in order."""
-    plan, found, stack = program.plan, {}, list(item.values)
-    while stack:
-        value = stack.pop()
-        if value.order not in found:
-            found[value.order] = value
-            stack += [v for v in value.inputs() if plan.kind[v.order] == "map" and v.order not in plan.stored]
-    return [found[order] for order in sorted(found)]
+        return " @ ".join(_shape(v.shape) for v in value.inputs)
+    return f"{_result(value)}: {_called(value).removeprefix('draw ')}"
 
 
 def dot(program: Program) -> str:

@@ -1,8 +1,8 @@
 """What stands for an array while a function is recorded: it computes like one, and writes down what was computed.
 
-Every way in which NumPy code can work on an array ends in one of a few doors: an operator, a ufunc, a function of
-NumPy, a method, a change in place. Those are written down. The doors through which a number would reach Python (an
-`if`, a `float`) are closed, because the replay could not take another way there.
+Every way in which NumPy code can work on an array ends in one of NumPy's two doors, `__array_ufunc__` (operators too)
+and `__array_function__`, or in a change in place. Those are written down. The doors through which a number would reach
+Python (an `if`, a `float`) are closed, because the replay could not take another way there.
 """
 
 from __future__ import annotations
@@ -13,22 +13,25 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from minigen.autodiff.containers import tree_map
-from minigen.autodiff.tensor import Placeholder, Tensor
+from minigen.autodiff.tensor import Placeholder
 
-from .graph import Graph, RecordError, Value
+from .graph import Graph, RecordError, Value, item
 
 ABOUT_SHAPE = {np.shape, np.ndim, np.size, np.result_type, np.zeros_like, np.ones_like, np.empty_like, np.full_like,
                np.iscomplexobj, np.broadcast_shapes, np.may_share_memory, np.shares_memory}
-VIEWS = {np.reshape, np.transpose, np.expand_dims, np.squeeze, np.broadcast_to, np.swapaxes, np.moveaxis, np.ravel,
-         np.diagonal, np.flip, operator.getitem}
-IN_PLACE = {np.copyto, np.put, np.putmask, np.place, np.put_along_axis, np.fill_diagonal}
-OF_UNKNOWN_SHAPE = {np.nonzero, np.flatnonzero, np.argwhere, np.unique, np.extract, np.compress, np.union1d,
-                    np.intersect1d, np.setdiff1d, np.trim_zeros, np.unique_values}
-REDUCTIONS = {np.sum: np.add.reduce, np.max: np.maximum.reduce, np.min: np.minimum.reduce,
-              np.prod: np.multiply.reduce, np.all: np.logical_and.reduce, np.any: np.logical_or.reduce}
+AS_METHODS = {np.sum, np.max, np.min, np.prod, np.all, np.any, np.mean, np.clip}
+"""Functions that are recorded as the methods of the same name are."""
+REFUSED = {getattr(np, name): why for why, names in {
+    "changes a part of an array": "copyto put putmask place put_along_axis fill_diagonal",
+    "has a shape that depends on values": "nonzero flatnonzero argwhere unique unique_values extract compress union1d "
+                                          "intersect1d setdiff1d trim_zeros"}.items() for name in names.split()}
 POWERS = {2: np.square, 0.5: np.sqrt, -1: np.reciprocal, 1: np.positive}
+ADVICE = ("A recorded program does the same operations every time, so Python must not see values inside it: choose "
+          "with where(condition, a, b), stop with ensure(good, error), hand numbers back and look at them outside, or "
+          "run this function without recording it")
 
 
 def cast(x: np.ndarray, dtype: Any) -> np.ndarray:
@@ -36,12 +39,7 @@ def cast(x: np.ndarray, dtype: Any) -> np.ndarray:
     return x.astype(dtype)
 
 
-def item(parts: Any, i: int) -> Any:
-    """One of several results"""
-    return parts[i]
-
-
-class Traced(Placeholder):
+class Traced(NDArrayOperatorsMixin, Placeholder):
     """A recorded array. Its operations answer Traced arrays; its shape and dtype are known, its numbers are not."""
 
     __slots__ = ("value", "graph", "flags")
@@ -55,70 +53,47 @@ class Traced(Placeholder):
     ndim = property(lambda self: self.value.array.ndim)
     size = property(lambda self: self.value.array.size)
     dtype = property(lambda self: self.value.array.dtype)
-    T = property(lambda self: self._call(np.transpose, self))
-    mT = property(lambda self: self._call(np.swapaxes, self, -1, -2))
-
-    def _call(self, function: Callable, *args: Any, **kwargs: Any) -> Any:
-        return record_call(self.graph, function, args, kwargs)
+    T = property(lambda self: np.transpose(self))
+    mT = property(lambda self: np.swapaxes(self, -1, -2))
 
     # ---------------------------------------------------------------------------------- NumPy's own two doors
 
-    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *args: Any, out: Any = (), **kwargs: Any) -> Any:
-        if method == "at" or "where" in kwargs and kwargs["where"] is not True:
-            self._refuse(f"np.{ufunc.__name__}{'.at' if method == 'at' else ' with where='}", "changes single numbers")
-        kwargs.pop("where", None)
-        function = ufunc if method == "__call__" else getattr(ufunc, method)
-        result = self._call(function, *args, **kwargs)
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *args: Any, out: Any = (), where: Any = True,
+                        **kwargs: Any) -> Any:
+        name = f"np.{ufunc.__name__}.{method}".removesuffix(".__call__")
+        if method == "at" or where is not True:
+            self._refuse(name if method == "at" else f"{name} with where=", "changes single numbers")
+        result = self._call(ufunc if method == "__call__" else getattr(ufunc, method), *args, **kwargs)
         if not out:
             return result
         if len(out) != 1 or not isinstance(out[0], Traced):
-            self._refuse(f"np.{ufunc.__name__} with out=", "writes into an array that is not recorded")
+            self._refuse(f"{name} with out=", "writes into an array that is not recorded")
         return out[0]._rebind(result)
 
     def __array_function__(self, function: Callable, types: Any, args: tuple, kwargs: dict) -> Any:
         if function in ABOUT_SHAPE:
-            return function(*_concrete(args), **{k: _concrete(v) for k, v in kwargs.items()})
-        if function in REDUCTIONS:
-            return _reduce(self, REDUCTIONS[function], args[0], *args[1:], **kwargs)
-        if function is np.mean:
-            return _mean(*args, **kwargs)
-        if function is np.clip:
-            return _clip(*args, **kwargs)
-        if function in IN_PLACE:
-            self._refuse(f"np.{function.__name__}", "changes a part of an array")
-        if function in OF_UNKNOWN_SHAPE or function is np.where and len(args) + len(kwargs) == 1:
-            self._refuse(f"np.{function.__name__}", "has a shape that depends on values")
+            args, kwargs = tree_map(lambda x: x.value.array if isinstance(x, Traced) else x, (args, kwargs))
+            return function(*args, **kwargs)
+        if function in REFUSED:
+            self._refuse(f"np.{function.__name__}", REFUSED[function])
+        if function is np.where and len(args) == 1:
+            self._refuse("np.where", REFUSED[np.nonzero])
+        if function in AS_METHODS and isinstance(args[0], Traced):
+            return getattr(args[0], function.__name__)(*args[1:], **kwargs)
         if kwargs.get("out") is not None:
             self._refuse(f"np.{function.__name__} with out=", "writes into an array that is not recorded")
         return self._call(function, *args, **kwargs)
 
+    def _call(self, function: Callable, *args: Any, **kwargs: Any) -> Any:
+        return record_call(self.graph, function, args, kwargs)
+
     # ------------------------------------------------------------------------------------------------- methods
 
-    def sum(self, axis: Any = None, dtype: Any = None, keepdims: bool = False) -> Any:
-        return _reduce(self, np.add.reduce, self, axis, keepdims=keepdims, dtype=dtype)
-
-    def max(self, axis: Any = None, keepdims: bool = False) -> Any:
-        return _reduce(self, np.maximum.reduce, self, axis, keepdims=keepdims)
-
-    def min(self, axis: Any = None, keepdims: bool = False) -> Any:
-        return _reduce(self, np.minimum.reduce, self, axis, keepdims=keepdims)
-
-    def all(self, axis: Any = None, keepdims: bool = False) -> Any:
-        return _reduce(self, np.logical_and.reduce, self, axis, keepdims=keepdims)
-
-    def any(self, axis: Any = None, keepdims: bool = False) -> Any:
-        return _reduce(self, np.logical_or.reduce, self, axis, keepdims=keepdims)
-
-    def mean(self, axis: Any = None, keepdims: bool = False) -> Any:
-        return _mean(self, axis, keepdims=keepdims)
-
     def reshape(self, *shape: Any) -> Any:
-        return self._call(np.reshape, self, shape[0] if len(shape) == 1 else shape)
+        return np.reshape(self, shape[0] if len(shape) == 1 else shape)
 
     def transpose(self, *axes: Any) -> Any:
-        if not axes or axes == (None,):
-            return self.T
-        return self._call(np.transpose, self, tuple(axes[0]) if len(axes) == 1 else axes)
+        return np.transpose(self, axes[0] if len(axes) == 1 else axes or None)
 
     def astype(self, dtype: Any, copy: bool = True) -> Any:
         if self.dtype == np.dtype(dtype):
@@ -128,29 +103,29 @@ class Traced(Placeholder):
     def copy(self) -> Traced:
         return Traced(self.graph, self.value)
 
-    def ravel(self, order: str = "C") -> Any:
-        return self._call(np.reshape, self, -1)
+    def ravel(self) -> Any:
+        return np.reshape(self, -1)
 
-    def swapaxes(self, a: int, b: int) -> Any:
-        return self._call(np.swapaxes, self, a, b)
-
-    def squeeze(self, axis: Any = None) -> Any:
-        return self._call(np.squeeze, self, axis)
-
-    def dot(self, other: Any) -> Any:
-        return self._call(np.dot, self, other)
+    def mean(self, axis: Any = None, **kwargs: Any) -> Any:
+        total = self.sum(axis, **kwargs)
+        count = self.size // max(total.size, 1)
+        return total / (count if total.dtype.kind == "f" else float(count))
 
     def clip(self, low: Any = None, high: Any = None) -> Any:
-        return _clip(self, low, high)
+        x = self if low is None else np.maximum(self, low)
+        return x if high is None else np.minimum(x, high)
 
-    # ------------------------------------------------------------------------------------------------- changes
+    def __pow__(self, p: Any) -> Any:
+        simple = POWERS.get(p) if isinstance(p, int | float) else None
+        return simple(self) if simple else np.power(self, p)
 
     def __getitem__(self, key: Any) -> Any:
-        parts = key if isinstance(key, tuple) else (key,)
-        for part in parts:
+        for part in key if isinstance(key, tuple) else (key,):
             if isinstance(part, Traced) and part.dtype == bool:
                 self._refuse("x[mask]", "has a shape that depends on values")
         return self._call(operator.getitem, self, key)
+
+    # ------------------------------------------------------------------------------------------------- changes
 
     def __setitem__(self, key: Any, new: Any) -> None:
         if key is not Ellipsis and key != slice(None):
@@ -159,7 +134,10 @@ class Traced(Placeholder):
 
     def _rebind(self, result: Traced) -> Traced:
         """A change in place: the name stands for the new value from now on."""
-        if not self.flags.writeable or self.value.function in VIEWS or self.value.viewed or not self.value.function:
+        value = self.value
+        if self.ndim == 0 and value.function:  # a number of NumPy's is never changed in place
+            return result
+        if not self.flags.writeable or value.base or value.viewed or not value.function:
             self._refuse("a change in place", "would reach an array that others look at")
         self.value = result.astype(self.dtype).value
         return self
@@ -197,54 +175,19 @@ class Traced(Placeholder):
     def __repr__(self) -> str:
         return f"Traced({self.value.name}, {self.dtype}, {self.shape})"
 
-    def __pow__(self, p: Any) -> Any:
-        simple = POWERS.get(p) if isinstance(p, int | float) else None
-        return self._call(simple, self) if simple else self._call(np.power, self, p)
+
+for _function in (np.swapaxes, np.squeeze, np.dot):
+    setattr(Traced, _function.__name__, lambda self, *args, _f=_function, **kwargs: _f(self, *args, **kwargs))
+for _name, _ufunc in dict(sum=np.add, max=np.maximum, min=np.minimum, prod=np.multiply, all=np.logical_and,
+                          any=np.logical_or).items():
+    setattr(Traced, _name, lambda self, axis=None, _u=_ufunc, **kwargs: _u.reduce(self, axis=axis, **kwargs))
 
 
-ADVICE = ("A recorded program does the same operations every time, so Python must not see values inside it: choose "
-          "with where(condition, a, b), stop with ensure(good, error), hand numbers back and look at them outside, or "
-          "run this function without recording it")
-
-
-def _operator(function: np.ufunc, swapped: bool = False, in_place: bool = False) -> Callable:
-    def operate(self: Traced, other: Any) -> Any:
-        if isinstance(other, Tensor):  # the Tensor's own operator knows what to do
-            return NotImplemented
-        result = self._call(function, *((other, self) if swapped else (self, other)))
-        changes = in_place and (self.ndim or not self.value.function)  # a number of NumPy's is never changed in place
-        return self._rebind(result) if changes else result
-
-    return operate
-
-
-for _name, _function in dict(add=np.add, sub=np.subtract, mul=np.multiply, truediv=np.true_divide, matmul=np.matmul,
-                             floordiv=np.floor_divide, mod=np.remainder, pow=np.power, and_=np.bitwise_and,
-                             or_=np.bitwise_or, xor=np.bitwise_xor).items():
-    _name = _name.strip("_")
-    setattr(Traced, f"__r{_name}__", _operator(_function, swapped=True))
-    setattr(Traced, f"__i{_name}__", _operator(_function, in_place=True))
-    if _name != "pow":
-        setattr(Traced, f"__{_name}__", _operator(_function))
-for _name, _function in dict(lt=np.less, le=np.less_equal, gt=np.greater, ge=np.greater_equal, eq=np.equal,
-                             ne=np.not_equal).items():
-    setattr(Traced, f"__{_name}__", _operator(_function))
-Traced.__neg__ = lambda self: self._call(np.negative, self)
-Traced.__pos__ = lambda self: self.copy()
-Traced.__abs__ = lambda self: self._call(np.absolute, self)
-Traced.__invert__ = lambda self: self._call(np.invert, self)
-Traced.__hash__ = object.__hash__
-
-
-def record_call(graph: Graph, function: Callable, args: Any, kwargs: dict, kind: str = "pure") -> Any:
+def record_call(graph: Graph, function: Callable, args: Any, kwargs: dict) -> Any:
     """Write the call down; the answer is Traced, a tuple of them where the function has several results."""
     if function in (np.dot, np.matmul) and _is_thin(*args):
         return _by_terms(*args)
-    args, kwargs = _values(args), {k: _values(v) for k, v in kwargs.items() if v is not np._NoValue}
-    value = graph.call(function, args, kwargs, kind)
-    if function in VIEWS:
-        for viewed in value.inputs():
-            viewed.viewed = True
+    value = graph.call(function, *tree_map(lambda x: x.value if isinstance(x, Traced) else x, (args, kwargs)))
     if not isinstance(value.array, tuple | list):
         return Traced(graph, value)
     parts = [Traced(graph, graph.call(item, (value, i), {})) for i in range(len(value.array))]
@@ -253,7 +196,7 @@ def record_call(graph: Graph, function: Callable, args: Any, kwargs: dict, kind:
 
 def _is_thin(a: Any, b: Any) -> bool:
     """Whether a matrix product sums over one or two terms only."""
-    return (len(np.shape(a)) == 2 == len(np.shape(b)) and 1 <= a.shape[1] <= 2 and a.shape[1] == b.shape[0]
+    return (np.ndim(a) == 2 == np.ndim(b) and 1 <= a.shape[1] <= 2 and a.shape[1] == b.shape[0]
             and a.dtype.kind == b.dtype.kind == "f")
 
 
@@ -261,35 +204,3 @@ def _by_terms(a: Any, b: Any) -> Any:
     """a b = sum_k a_k b_k': a loop is faster at that than BLAS, and takes in the operations around it."""
     first, *rest = (a[:, k:k + 1] * b[k:k + 1] for k in range(a.shape[1]))
     return first + rest[0] if rest else first
-
-
-def _values(tree: Any) -> Any:
-    return tree_map(lambda x: x.value if isinstance(x, Traced) else x, tree)
-
-
-def _concrete(tree: Any) -> Any:
-    return tree_map(lambda x: x.value.array if isinstance(x, Traced) else x, tree)
-
-
-def _reduce(door: Traced, function: Callable, x: Any, axis: Any = None, dtype: Any = None, out: Any = None,
-            keepdims: Any = False, initial: Any = np._NoValue, where: Any = True) -> Any:
-    if out is not None or where is not True:
-        door._refuse(f"{function.__self__.__name__}.reduce with out= or where=", "has no recorded form")
-    kwargs = {"axis": tuple(axis) if isinstance(axis, list) else axis, "keepdims": bool(keepdims)}
-    if dtype is not None:
-        kwargs["dtype"] = dtype
-    if initial is not np._NoValue and not (x.size and abs(initial) == np.inf):  # infinity is where max and min begin
-        kwargs["initial"] = initial
-    return record_call(door.graph, function, (x,), kwargs)
-
-
-def _mean(x: Traced, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False) -> Any:
-    total = _reduce(x, np.add.reduce, x, axis, dtype, out, keepdims is True)
-    count = x.size // max(total.size, 1)
-    return total / (count if total.dtype.kind == "f" else float(count))
-
-
-def _clip(x: Any, low: Any = None, high: Any = None, out: Any = None) -> Any:
-    if low is not None:
-        x = np.maximum(x, low)
-    return x if high is None else np.minimum(x, high, out=out)

@@ -5,7 +5,8 @@ import pytest
 
 from minigen import autodiff as ad
 from minigen.autodiff.containers import leaves
-from minigen.record import record
+from minigen.record import Program, record
+from minigen.record.tracing import trace
 
 R = np.random.default_rng(0)
 A, B = R.normal(size=(4, 6)), R.normal(size=(4, 6))
@@ -77,6 +78,7 @@ def test_a_constant_that_is_stretched():
 def test_no_rows():
     check(lambda x: (x * 2, x.sum(0), np.exp(x).mean(), x @ np.ones((6, 2)), np.exp(x).sum(1), x.T @ x), (A[:0],))
     check(lambda x: (np.exp(x) * 2).sum(1), (A[:, :0],))
+    check(lambda x: (x + A[:0, ::2], (x * A[:0, ::2]).sum(0)), (A[:0, :3],))
 
 
 @interpreted
@@ -158,6 +160,13 @@ OPERATIONS = {
     "joined, and one part waits for the other": lambda x: np.concatenate(
         [x * 2 + 1, (lambda K: np.tanh(x @ K @ K @ K @ K))(np.eye(6) + 0.1) * 3]) @ np.ones((6, 6)),
     "nearly nothing": lambda x: x * 1 + 0,
+    "views by any function": lambda x: (np.einsum("ij->ji", x) * 2, np.einsum("ii->i", x[:4, :4]) + 1, np.atleast_3d(x),
+                                        np.lib.stride_tricks.sliding_window_view(x, 2, axis=1) * 2 + 1,
+                                        [y * 2 for y in np.split(x[:, ::2], 2)], np.real(x * 1j) + 1),
+    "reshaped in the other order": lambda x: (np.reshape(x.T * 1, (3, 8), order="F"), np.reshape(x, -1, order="F"),
+                                              np.reshape((x * 1).T, (3, 8))),
+    "methods of ufuncs": lambda x: (np.add.accumulate(x, axis=1), np.multiply.outer(x[0], x[1]), x.prod(0),
+                                    x.max(axis=-1, initial=-np.inf), x.min(initial=0.0), np.divmod(x, 2)),
 }
 
 
@@ -175,6 +184,14 @@ def test_operations(name):
 def test_gradients_of_parts_are_put_together(first, second):
     check(ad.grad(lambda w: ad.sum(ad.exp(w[first])) + ad.sum(w[second] ** 2)), (A.T.copy(),), (B.T.copy(),))
     check(ad.grad(lambda w: ad.sum(ad.exp(w[:, first])) * ad.sum(w[:, second] ** 2)), (A,), (B,))
+
+
+@interpreted
+def test_gradients_of_single_numbers_and_stretched_parts():
+    check(ad.grad(lambda w: ad.exp(w[2]) + w[3] ** 2 + ad.sum(w[..., :1] * 3)), (A[0].copy(),), (B[1].copy(),))
+    check(lambda x: (ad.index_add(x, slice(1, 3), ad.sum(x * 2, axis=0)), ad.index_add(x, True, x * 2)), (A,), (B,))
+    check(ad.grad(lambda x: ad.sum(ad.max_pool2d(x, 2) ** 2) + ad.sum(ad.avg_pool2d(x, 2) ** 3)),
+          (A.reshape(1, 1, 4, 6),), (B.reshape(1, 1, 4, 6),))
 
 
 @interpreted
@@ -204,6 +221,31 @@ def test_an_index_that_is_an_argument():
 ], ids=["nest", "argument", "views of the argument", "one given twice", "constants", "nothing", "a number twice"])
 def test_forms_of_results(function):
     check(function, (A,), (B,))
+
+
+@interpreted
+def test_a_result_is_computed_where_it_is_wanted_and_its_views_are_of_that_place():
+    def both_ways(x):
+        y = x.T * 2  # NumPy keeps the order of the axes of x; the place has the usual one
+        return y, y.T.reshape(-1) * 3, x * 2
+
+    traced = trace(both_ways, (A,))
+    places = [np.zeros((6, 4)), np.zeros((4, 6)), np.zeros((4, 6), np.float32)]
+    y, _, z = traced.results
+    program = Program(traced, [(y, places[0]), (z, places[1]), (z, places[2])])
+    for x in (A, B):
+        results = program.run([x], [])
+        for found, expected in zip([*results, *places], [*both_ways(x), x.T * 2, x * 2, (x * 2).astype(np.float32)]):
+            np.testing.assert_allclose(found, expected, rtol=1e-14)
+    assert np.shares_memory(program.array(z), places[1])
+
+
+@interpreted
+def test_one_convolution_asked_for_twice_is_computed_once():
+    images, kernel = A.reshape(1, 1, 4, 6), B[:3, :3].reshape(1, 1, 3, 3)
+    recorded = check(lambda x, w: (ad.conv2d(x, w) + 1, ad.conv2d(x, w) * 2, ad.conv2d(x * 2, w)),
+                     (images, kernel), (images * 2, kernel))
+    assert [v.name for v in recorded.program(images, kernel).values].count("conv2d") == 2
 
 
 @interpreted

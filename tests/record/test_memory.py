@@ -78,13 +78,12 @@ PROGRAMS = {
 def alive(program):
     """The most bytes that have been written and are still to be read at one step, counted value by value."""
     plan, at = program.plan, np.zeros(len(program.plan.items))
-    last = program._last_uses()
-    lasting = {program._owner(v).order for v in ad.containers.leaves(program.trace.results)}
+    last = {v.order: index for index, item in enumerate(plan.items) for v in plan.reads(item)}
+    lasting = {plan.base(v).order for v in ad.containers.leaves(program.trace.results)}
     for value in plan.values:
-        order = value.order
-        if order in plan.stored and order not in plan.home and order not in lasting:
-            made = plan.at[order]
-            at[made:last.get(order, made) + 1] += value.array.nbytes
+        if value.order in plan.stored and value.order not in lasting:
+            made = plan.at[value.order]
+            at[made:last.get(value.order, made) + 1] += value.array.nbytes
     return at.max()
 
 

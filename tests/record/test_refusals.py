@@ -94,7 +94,7 @@ CHANGES = {
     "parameter.data": (lambda x: (WEIGHT * x, added(WEIGHT.data, 1)), "a change in place would reach an array"),
     "out=": (lambda x: np.add(x, 1, out=OUTSIDE), "np.add with out= writes into an array that is not recorded"),
     "out= of a function": (lambda x: np.dot(x, np.eye(3), out=OUTSIDE), "np.dot with out= writes into an array"),
-    "out= of a sum": (lambda x: np.sum(x, axis=0, out=OUTSIDE[0]), "add.reduce with out= or where="),
+    "out= of a sum": (lambda x: np.sum(x, axis=0, out=OUTSIDE[0]), "np.add.reduce with out= writes into an array"),
     "outside[...] = x": (lambda x: change(OUTSIDE, ..., x), "np.asarray or the like takes the numbers"),
     "outside += x": (lambda x: added(OUTSIDE, x), "np.add with out= writes into an array that is not recorded"),
     "ufunc.at": (and_then(lambda y: np.add.at(y, 0, 1)), "np.add.at changes single numbers"),
@@ -230,10 +230,10 @@ def test_names_of_one_array_and_of_two_are_kept_apart():
     def named(x):
         y, s = x * 2, x.sum()
         same, copies, number = y, [+y, y.copy(), y.astype(np.float64), np.abs(y)], s
-        again = x * 2
+        again, wide = x * 2, x + np.broadcast_to(s, 3)
         y += 1
         s += 1
-        return y, same, copies, again, s, number
+        return y, same, copies, again, s, number, wide
 
     for a, b in zip(ad.containers.leaves(record(named)(X)), ad.containers.leaves(named(X))):
         np.testing.assert_allclose(a, b, rtol=1e-14)

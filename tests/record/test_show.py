@@ -13,7 +13,7 @@ from matplotlib.patches import Rectangle
 
 from minigen import autodiff as ad
 from minigen.record import pictures, record
-from minigen.record.show import body, dot, listing, sources
+from minigen.record.show import dot, listing, sources
 
 F = np.float32
 
@@ -105,6 +105,11 @@ def test_equal_loops_are_one_compiled_function():
     assert str(program).splitlines()[1] == "4 steps: 2 products, 2 loops in 1 compiled function"
 
 
+def body(program, item):
+    """The operations that a step goes through, in order."""
+    return program.plan.inside(item.values)[0] if item.kind == "loop" else item.values
+
+
 def rows(text):
     """(step, what it does, orders read, orders written) of every step of a listing."""
     lines = text.splitlines()
@@ -141,8 +146,7 @@ def test_a_step_reads_only_what_is_there(program):
 def test_the_listing_is_what_runs():
     """Computed from the table alone: the operations of every step, on what it reads, give what it writes."""
     program = recorded("network")
-    flat = [value for item in program.plan.items for value in
-            (body(program, item) if item.kind == "loop" else item.values)]
+    flat = [value for item in program.plan.items for value in body(program, item)]
     seen = {v.order for v in flat}
     living = {v.order for v in program.values if v.function is not None and program.plan.kind[v.order] != "view"}
     assert seen == living, "an operation that no step shows, or one that is dead"
@@ -151,7 +155,7 @@ def test_the_listing_is_what_runs():
             inside = {v.order for v in body(program, item)}
             reads = {v.order for v in program.reads(item)}
             for v in body(program, item):
-                for read in v.inputs():
+                for read in v.inputs:
                     assert read.order in inside or program.plan.base(read).order in reads
 
 
@@ -260,11 +264,12 @@ def test_a_picture_fits_into_given_axes():
 def test_a_lane_runs_from_who_makes_a_value_to_who_reads_it(program):
     spans = pictures._spans(program)
     table = [row for row in rows(listing(program)) if program.plan.items[row[0]].kind != "check"]
+    lasting = {program.plan.base(v).order for v in program.values if v.order in program.plan.results}
     for order, (_, makers, readers, last) in spans.items():
         assert makers == [i for i, _, _, writes in table if order in writes]
         assert set(readers) | set(makers) == {i for i, _, reads, _ in rows(listing(program)) if order in reads} | set(
             makers)
-        assert last == (len(program.plan.items) if order in program.plan.results else max(makers + readers))
+        assert last == (len(program.plan.items) if order in lasting else max(makers + readers))
 
 
 def test_a_lane_holds_one_value_at_a_time(program):
