@@ -664,10 +664,10 @@ plt.show()
 checked = {T: Ising(32, 32, temperature=T) for T in (1.8, 2.0, 3.2)}
 drawn = {T: lattice.checkerboard(lattice.cold(300), 120, draw) for T, lattice in checked.items()}
 energy = np.array([checked[T].energy(s) / 1024 for T, s in drawn.items()])
-claim("onsager-energy", r"u = -\coth(2/T) [1 + \frac{2}{\pi} (2 \tanh^2(2/T) - 1) K_1]", source="Onsager 1944, eq. 116",
+claim("onsager-energy", r"u = -\coth(2/T) [1 + \frac{2}{\pi} (2 \tanh^2(2/T) - 1) K_1]", source="Onsager 1944",
       lhs=energy.mean(1), rhs=[onsager_energy(T) for T in drawn], standard_error=energy.std(1) / np.sqrt(300))
 mean_spin = np.array([drawn[T].mean((1, 2)) for T in (1.8, 2.0)])
-claim("onsager-magnetisation", r"|\langle s \rangle| = (1 - \sinh^{-4}(2/T))^{1/8}", source="Yang 1952, eq. 96",
+claim("onsager-magnetisation", r"|\langle s \rangle| = (1 - \sinh^{-4}(2/T))^{1/8}", source="Yang 1952",
       lhs=mean_spin.mean(1), rhs=[onsager_magnetisation(T) for T in (1.8, 2.0)],
       standard_error=mean_spin.std(1) / np.sqrt(300))
 

@@ -124,7 +124,7 @@ class Ising:
 
 
 def onsager_energy(temperature: float, coupling: float = 1.0) -> float:
-    """Mean energy per site of the infinite square lattice without field, J > 0. Onsager 1944, eq. 116.
+    """Mean energy per site of the infinite square lattice without field, J > 0. Onsager 1944.
 
     u = -J coth(2K) [1 + (2/pi)(2 tanh^2(2K) - 1) K1(k)], K = J/T, k = 2 sinh(2K)/cosh^2(2K), K1 the complete elliptic
     integral of the first kind, by the arithmetic-geometric mean: K1(k) = pi / (2 agm(1, sqrt(1 - k^2))).
@@ -142,7 +142,7 @@ def onsager_energy(temperature: float, coupling: float = 1.0) -> float:
 def onsager_magnetisation(temperature: float, coupling: float = 1.0) -> float:
     """|<s>| = (1 - sinh(2J/T)^-4)^(1/8) below T_c = 2J / log(1 + sqrt 2), and 0 above; infinite lattice, no field.
 
-    Yang 1952, eq. 96 (announced by Onsager in 1949).
+    Yang 1952 (announced by Onsager in 1949).
     """
     ratio = np.sinh(2 * positive(coupling, "onsager_magnetisation: coupling")
                     / positive(temperature, "onsager_magnetisation: temperature"))

@@ -223,6 +223,16 @@ def test_training_raises_the_exact_likelihood():
     assert np.abs(np.exp(model.log_sigma.data) - 0.5).max() < 0.15
 
 
+def test_fit_to_takes_mean_and_width_of_the_data():
+    data = np.random.default_rng(15).normal([1.0, -2.0], [0.3, 3.0], (500, 2))
+    learned, fixed = random_model(), GaussianRBM(D, H, rng=np.random.default_rng(16))
+    for model in (learned, fixed):
+        model.fit_to(data, np.random.default_rng(17))
+        np.testing.assert_allclose(model.b.data, data.mean(0), rtol=1e-6)
+    np.testing.assert_allclose(np.exp(learned.log_sigma.data), data.std(0), rtol=1e-12)
+    assert not fixed.log_sigma.data.any()
+
+
 def test_sigma_is_state_unless_it_is_learned():
     fixed, learned = random_model(learn_sigma=False), random_model()
     assert len(fixed.parameters()) == 3 and len(learned.parameters()) == 4

@@ -48,7 +48,7 @@ def test_log_z_by_enumeration(shape, coupling):
 
 
 def kaufman(rows, columns, K):
-    """log Z of a torus without field: Kaufman 1949, eq. 42 (the first term of the second kind may be negative)."""
+    """log Z of a torus without field: Kaufman 1949 (the first term of the second kind may be negative)."""
     def gamma(l):
         return np.arccosh(np.cosh(2 * K) ** 2 / np.sinh(2 * K) - np.cos(l * np.pi / columns))
     even = [gamma(2 * r) for r in range(columns)]
