@@ -23,11 +23,14 @@ def slopes_at_the_end(student, v, W1, W2, b0, b1, b2, sweeps):
 
 
 def slope_in_mu(student, v, mu1, mu2, *rest):
-    """Differences of the student's bound in the first unit of h1."""
-    step = np.zeros_like(mu1)
-    step[:, 0] = 1e-5
-    up, down = (student.mean_field_bound(v, mu1 + sign * step, mu2, *rest) for sign in (1, -1))
-    return (up - down) / 2e-5
+    """Differences of the student's bound in the first unit of h1, and in the first unit of h2: (2, n)."""
+    slopes, h = [], 1e-5
+    for of_h1, of_h2 in ((h, 0), (0, h)):
+        step1, step2 = np.zeros_like(mu1), np.zeros_like(mu2)
+        step1[:, 0], step2[:, 0] = of_h1, of_h2
+        up, down = (student.mean_field_bound(v, mu1 + sign * step1, mu2 + sign * step2, *rest) for sign in (1, -1))
+        slopes.append((up - down) / (2 * h))
+    return np.array(slopes)
 
 
 def long_chains(student, W1, W2, b0, b1, b2, sweeps, n, rng):
