@@ -577,8 +577,8 @@ held_out = data.binarise(mnist.test, mnist.levels, rng=np.random.default_rng(1))
 dreamer = DBM((784, 150, 80), rng=rng)
 trainer = VariationalPCD(dreamer, chains=100, gibbs=1, mean_field=4, centre=0.01, rng=rng)
 trainer.fit_to(pictures, rng)
-fit(trainer, pictures, optimizer=optim.SGD(trainer.parameters(), lr=0.1, momentum=0.5), epochs=10, batch_size=100,
-    rng=rng, progress=False, schedule=lambda t: 1 - t / 1001)
+history = fit(trainer, pictures, optimizer=optim.SGD(trainer.parameters(), lr=0.1, momentum=0.5), epochs=10,
+              batch_size=100, rng=rng, progress=False, schedule=lambda t: 1 - t / 1001)
 
 # %%
 base = np.concatenate([base_logits(pictures), np.zeros(80)])
