@@ -14,6 +14,7 @@ from minigen.data import train_valid_split
 from minigen.distributions.likelihood import Likelihood
 from minigen.training import History, Loss, fit
 
+from .ais import base_logits
 from .contrastive_divergence import Contrast, ContrastiveDivergence, PersistentCD
 from .monitors import LogZ, log_partition, warn_hidden_units, watch
 from .parallel_tempering import ParallelTempering
@@ -107,7 +108,7 @@ class BinaryRBM:
         self.n_features_in_ = train.shape[1]
         self.rbm_ = RBM(train.shape[1], self.n_components, rng=rng)
         self.rbm_.fit_to(train, rng)
-        self._base, self._seed = train, int(rng.integers(2**63))
+        self._base, self._seed = base_logits(train), int(rng.integers(2**63))
         trainee = _Trainee(self, self._trainer(rng), train)
         optimizer = optim.SGD(trainee.parameters(), self.learning_rate, momentum=self.momentum)
         ema = optim.EMA(trainee, self.averaging) if self.averaging else None
@@ -136,7 +137,7 @@ class BinaryRBM:
         """
         rbm, rows = self._fitted(), self._rows(X, self.n_features_in_)
         if self._log_z is None:
-            self._log_z = log_partition(rbm, np.random.default_rng(self._seed), data=self._base,
+            self._log_z = log_partition(rbm, np.random.default_rng(self._seed), base=self._base,
                                         chains=self.ais_chains, betas=self.ais_betas)
         return self._log_z.log_likelihood(rbm, rows)
 
@@ -238,7 +239,7 @@ class _Trainee(nn.Module):
         """-mean log p(v), and what stands in for it; log Z is computed once for all batches of an epoch."""
         rbm, settings = self.trainer.model, self._settings
         if self._log_z is None:
-            self._log_z = log_partition(rbm, rng, exact_up_to=WATCHED_EXACTLY, data=self._train,
+            self._log_z = log_partition(rbm, rng, exact_up_to=WATCHED_EXACTLY, base=settings._base,
                                         chains=settings.ais_chains, betas=settings.ais_betas)
         seen = watch(rbm, self._train, v, rng, self._log_z)
         return Loss(Tensor(-seen["log_likelihood"]), seen)

@@ -1,6 +1,6 @@
 """Small RBMs without sampling: the Gibbs chain as a matrix, the gradient and what CD-k makes of it, exactly.
 
-Oracles for lecture and tests. Everything is in float64 and takes 2^D numbers, the matrices 4^D.
+Oracles for lecture and tests. Everything takes 2^D numbers, the matrices 4^D, in float64 whatever the parameters are.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Gradients = dict[str, np.ndarray]
 
 def state_probabilities(rbm: RBM) -> np.ndarray:
     """p(v) of every visible state in binary order, exp(-F(v)) / Z: (2^D,)."""
-    F = _double(rbm).free_energies(_states(rbm, 0))
+    F = rbm.free_energies(_states(rbm, 0))
     return np.exp(-F - ad.logsumexp(-F))
 
 
@@ -34,8 +34,8 @@ def sweep_matrix(rbm: RBM) -> np.ndarray:
     States in the order of `binary_states`. Detailed balance holds: p(s) T[s, t] = p(t) T[t, s].
     ValueError above 12 units on a side.
     """
-    model, v, h = _double(rbm), _states(rbm, 0), _states(rbm, 1)
-    return np.exp(_log_table(model.hidden_logits(v), h)) @ np.exp(_log_table(model.visible_logits(h), v))
+    v, h = _states(rbm, 0), _states(rbm, 1)
+    return np.exp(_log_table(rbm.hidden_logits(v), h)) @ np.exp(_log_table(rbm.visible_logits(h), v))
 
 
 def spectrum(rbm: RBM) -> np.ndarray:
@@ -44,8 +44,8 @@ def spectrum(rbm: RBM) -> np.ndarray:
     lambda_i are the squared singular values of p(v, h) / sqrt(p(v) p(h)): the sweep goes from v to h and back. So
     sqrt(lambda_2) is the largest correlation that a function of v and one of h can have. ValueError as `sweep_matrix`.
     """
-    model, v, h = _double(rbm), _states(rbm, 0), _states(rbm, 1)
-    log_joint = v @ model.W.data @ h.T + (v @ model.b.data)[:, None] + h @ model.c.data
+    v, h = _states(rbm, 0), _states(rbm, 1)
+    log_joint = v @ rbm.W.data @ h.T + (v @ rbm.b.data)[:, None] + h @ rbm.c.data
     log_joint -= ad.logsumexp(log_joint.reshape(-1))
     half = [0.5 * ad.logsumexp(log_joint, axis=axis, keepdims=True) for axis in (0, 1)]
     singular = np.linalg.svd(np.exp(log_joint - half[0] - half[1]), compute_uv=False)
@@ -120,7 +120,7 @@ def after_sweeps(rbm: RBM, start: np.ndarray, k: int) -> np.ndarray:
 def _contrast(rbm: RBM, weights: np.ndarray) -> Gradients:
     """sum_v weights(v) (-dF(v)/dtheta), with -dF/dW = v p(h|v)', -dF/db = v, -dF/dc = p(h|v)."""
     states = _states(rbm, 0)
-    hidden = _double(rbm).hidden_probabilities(states)
+    hidden = rbm.hidden_probabilities(states)
     weighted = weights[:, None] * states
     return {"W": weighted.T @ hidden, "b": weighted.sum(0), "c": weights @ hidden}
 
@@ -137,14 +137,6 @@ def _states(rbm: RBM, side: int) -> np.ndarray:
         raise ValueError(f"exact: the RBM has {rbm.W.shape[0]} visible and {rbm.W.shape[1]} hidden units; at most "
                          f"{MOST_UNITS} on a side can be enumerated")
     return binary_states(rbm.W.shape[side]).astype(np.float64)
-
-
-def _double(rbm: RBM) -> RBM:
-    """The same machine in float64."""
-    copy = RBM(*rbm.W.shape, rng=np.random.default_rng(0), dtype=np.float64)
-    for mine, theirs in zip(copy.parameters(), rbm.parameters()):
-        mine.data[...] = theirs.data
-    return copy
 
 
 def _log_table(logits: np.ndarray, states: np.ndarray) -> np.ndarray:

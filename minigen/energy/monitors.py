@@ -14,7 +14,7 @@ import numpy as np
 from minigen import autodiff as ad
 from minigen.distributions.likelihood import Likelihood
 
-from .ais import Estimate, ais, base_logits, estimated_likelihood
+from .ais import Estimate, ais, estimated_likelihood
 from .rbm import LARGEST_SIDE, RBM
 
 
@@ -116,14 +116,14 @@ class LogZ(NamedTuple):
 
 
 def log_partition(rbm: RBM, rng: np.random.Generator, *, exact_up_to: int = LARGEST_SIDE,
-                  data: np.ndarray | None = None, chains: int = 100, betas: np.ndarray | int = 1000) -> LogZ:
-    """log Z: exact where the smaller side has at most `exact_up_to` units, else by AIS. Never a silent mixture.
+                  base: np.ndarray | None = None, chains: int = 100, betas: np.ndarray | int = 1000) -> LogZ:
+    """log Z: exact where the smaller side has at most `exact_up_to` units, else by AIS. Says which.
 
-    data: rows whose base rates AIS begins at; chains, betas: those of `ais`.
+    base, chains, betas: those of `ais`.
     """
     if min(rbm.W.shape) <= min(exact_up_to, LARGEST_SIDE):
         return LogZ(rbm.log_z())
-    estimate = ais(rbm, rng, chains=chains, betas=betas, base=None if data is None else base_logits(data))
+    estimate = ais(rbm, rng, chains=chains, betas=betas, base=base)
     return LogZ(estimate.log_z, estimate)
 
 

@@ -118,7 +118,8 @@ def test_single_precision_changes_nothing_but_the_parameters():
     rbm = random_rbm(7)
     single = RBM(D, H, rng=np.random.default_rng(0), dtype=np.float32)
     single.load_state_dict(rbm.state_dict())
-    assert exact.sweep_matrix(single).dtype == np.float64
+    assert exact.sweep_matrix(single).dtype == exact.state_probabilities(single).dtype == np.float64
+    assert exact.cd_bias(single, some_rows, 1)["W"].dtype == np.float64
     np.testing.assert_allclose(exact.sweep_matrix(single).sum(1), 1, atol=1e-14)
     np.testing.assert_allclose(exact.sweep_matrix(single), exact.sweep_matrix(rbm), atol=1e-6)
 
