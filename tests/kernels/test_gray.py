@@ -85,6 +85,13 @@ def test_weights_and_visible_biases_of_any_size(size, H):
         check(gray.log_partition(W, b, c), by_twin(W, b, c))
 
 
+@pytest.mark.parametrize("size", [10, 25, 60, 150])
+def test_large_weights_of_both_signs(size):
+    W, b, c = drawn(24, 9)
+    W += size * (-1) ** np.arange(9)  # little in all, but much for the states that choose
+    check(gray.log_partition(W, b, c), by_twin(W, b, c))
+
+
 def test_large_units_are_spread_so_that_the_fast_way_can_be_gone(monkeypatch):
     W, b, c = drawn(64, 8, 0.01)
     W[8:16] += 250 / 8  # a neighbourhood of large ones: 250 each, eight of them 2000

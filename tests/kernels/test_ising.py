@@ -63,6 +63,16 @@ def test_thresholds_at_the_ends():
     assert np.array_equal(kernels.thresholds(0, 1e9, 1), [2**24] * 9)
 
 
+@pytest.mark.parametrize("room", [kernels, twins])
+@pytest.mark.parametrize("name", SWEEPS)
+def test_a_draw_that_equals_its_threshold_does_not_come_up(room, name):
+    draw = int(twins.draws(5, 9, 1, 1)[0, 0])
+    for up, spin in ((draw, -1), (draw + 1, 1), (0, -1), (2**24, 1)):
+        spins = np.ones((1, 1, 1), np.int8)
+        getattr(room, name)(u32(5), u64(9), spins, np.full(9, up, np.int32), False, 1)
+        assert spins.item() == spin
+
+
 def weights_of(rows, columns, periodic, coupling, field, temperature):
     """(states, probabilities) of all 2^(rows columns) grids, every bond taken once from the list of bonds"""
     states = np.array(list(itertools.product((-1, 1), repeat=rows * columns)), np.int8).reshape(-1, rows, columns)
