@@ -660,10 +660,11 @@ claim("ais-interval", r"\log Z_{AIS} = \log Z \text{ within its own interval}", 
       lhs=tries[1000].log_z, rhs=true_log_z, standard_error=tries[1000].standard_error)
 
 # %% [markdown]
-# With few steps, a few lucky chains carry the estimate and the interval is fiction: the *number of effective chains* is
-# what to look at first. And a thousand steps in the wrong place are worth less than ten in the right one: what counts
-# is that no single jump is large. The last lines are the machine with the large digits, whose chains did not mix in
-# section 6: most of its hundred chains are lost after a thousand steps, and its interval is nearly two nats wide.
+# With few steps, a few lucky chains carry the estimate: look at the number of *effective chains* first. And a thousand
+# steps in the wrong place are worth less than ten in the right one. Their interval does not hold the truth, though
+# twenty chains seem effective: no interval knows of weights that were never drawn. What counts is that no single jump
+# is large. The last lines are the machine with the large digits, whose chains did not mix in section 6: most of its
+# hundred chains are lost after a thousand steps, and its interval is nearly two nats wide.
 #
 # ## 8. From the other side
 #
