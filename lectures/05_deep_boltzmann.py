@@ -73,8 +73,11 @@ def cut(states, sizes):
 
 # %%
 sizes = (4, 3, 2)
-dbn = scatter_parameters(DBN(sizes, rng=rng, dtype=np.float64), 2.0)
+dbn = scatter_parameters(DBN(sizes, rng=rng, dtype=np.float64))
 first, top = dbn.rbms
+top.W.data += 3.0  # units of the top pair like to be on together, and off alone
+top.b.data -= 2.0
+top.c.data -= 2.0
 states = enumerate_binary(sum(sizes))
 x, h1, h2 = cut(states, sizes)
 x_given_h1 = bernoulli(x, sigmoid(h1 @ first.W.data.T + first.b.data))
@@ -130,7 +133,8 @@ axes.legend(frameon=False, fontsize=8)
 plt.show()
 
 # %% [markdown]
-# The two top layers are an undirected pair and need a Markov chain; only from $h_1$ downwards do arrows point one way.
+# Far off: here the units of the top pair are on together or not at all, and their biases alone cannot say so. The two
+# top layers are an undirected pair and need a Markov chain; only from $h_1$ downwards do arrows point one way.
 #
 # **Puzzle.** S4:183 explains the flow: "the RBN is directional, $p(x_i|h, \theta) = \sigma(W_i^T x + c_i)$, namely the
 # input argument has only variable only from below". An RBM has no direction, and something stands on both sides of the

@@ -9,6 +9,7 @@ from minigen import autodiff as ad
 from minigen import optim
 from minigen.checks import CheckError, Conditional, check_bound, check_conditionals, check_sampler
 from minigen.checks.domains import Binary
+from minigen.energy.ais import ais
 from minigen.energy.contrastive_divergence import ContrastiveDivergence
 from minigen.energy.dbm import DBM
 from minigen.energy.dbm_centred import CentredDBM
@@ -166,6 +167,16 @@ def test_all_layers_at_once_may_fall():
         means = [v, dbm.probabilities(1, means), dbm.probabilities(2, means)]
         climb.append(dbm.variational(means))
     assert np.diff(climb, axis=0).min() < -0.1
+
+
+def test_bound_takes_an_estimate_of_log_z_with_its_error():
+    dbm, v = random_dbm((6, 5, 4), 32, 0.7), states(6)
+    estimate = ais(dbm.as_rbm(), np.random.default_rng(33), chains=200, betas=200)
+    low, high = estimate.interval
+    assert low < dbm.log_z() < high and high - low < 0.5
+    bound = dbm.bound(v, estimate)
+    assert bound.mean() == pytest.approx(dbm.bound(v).mean() + dbm.log_z() - estimate.log_z, abs=1e-10)
+    assert bound.mean_standard_error() == pytest.approx(estimate.standard_error)
 
 
 def test_single_precision_kernels_say_what_the_formula_says():
