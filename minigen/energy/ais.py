@@ -20,7 +20,7 @@ from minigen import autodiff as ad
 from minigen.distributions.likelihood import Likelihood
 from minigen.nn import compiles
 
-from .rbm import RBM
+from .rbm import RBM, require_plain
 from .sampling import bernoulli, stream
 
 Report = Callable[[int, int], None]
@@ -125,6 +125,7 @@ class _Path:
     """The distributions f_beta between the base and one RBM, in single precision; weights in double."""
 
     def __init__(self, rbm: RBM, base: np.ndarray | None):
+        require_plain(rbm, "ais")
         a = np.zeros(rbm.b.size) if base is None else np.asarray(base, np.float64)
         if a.shape != rbm.b.shape or not np.isfinite(a).all():
             raise ValueError(f"ais: base has shape {a.shape}; expected finite logits of shape {rbm.b.shape}")

@@ -9,7 +9,7 @@ import numpy as np
 from minigen import autodiff as ad
 
 from .contrastive_divergence import Contrast, Dream, positive
-from .rbm import RBM
+from .rbm import RBM, require_plain
 from .sampling import bernoulli, coins
 
 
@@ -24,8 +24,7 @@ class ParallelTempering(Contrast):
 
     def __init__(self, model: RBM, k: int = 1, *, chains: int = 100,
                  betas: Sequence[float] = tuple(np.linspace(1, 0, 11)), rng: np.random.Generator):
-        if not isinstance(model, RBM):
-            raise TypeError(f"ParallelTempering: model is {type(model).__name__}; expected an RBM")
+        require_plain(model, "ParallelTempering")
         betas = np.asarray(betas, np.float64)
         if betas.ndim != 1 or betas.size < 2 or betas[0] != 1 or not (np.diff(betas) < 0).all() or betas[-1] < 0:
             raise ValueError(f"ParallelTempering: betas is {betas.tolist()}; expected numbers that fall from 1 to 0 or "

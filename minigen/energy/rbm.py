@@ -10,10 +10,18 @@ from minigen import autodiff as ad
 from minigen import nn
 from minigen.distributions.likelihood import Likelihood
 
-from .sampling import bernoulli, coins, sigmoid_softplus, stream
+from .sampling import bernoulli, coins, gibbs_kernels, sigmoid_softplus, stranger, stream
 
 LARGEST_SIDE = 25
 """Units of the side that is enumerated: 2^25 states beside 784 units take ten seconds."""
+FEW_CHAINS = 16
+"""Up to so many chains, adding rows of active units is quicker than a product, which reads all of W for a few rows."""
+
+
+def require_plain(model: Any, who: str) -> None:
+    """Raises TypeError unless the model is an RBM itself: of its subclasses some draw their visible side otherwise."""
+    if type(model) is not RBM:
+        raise TypeError(f"{who}: the model is {type(model).__name__}; expected an RBM whose units are all binary")
 
 
 class RBM(nn.Module):
@@ -76,10 +84,21 @@ class RBM(nn.Module):
         return bernoulli(self.visible_logits(h), rng)
 
     def gibbs(self, v: np.ndarray, k: int, rng: np.random.Generator) -> np.ndarray:
-        """v after k sweeps h ~ p(h | v), v ~ p(v | h). v: (chains, D)."""
+        """v after k sweeps h ~ p(h | v), v ~ p(v | h). v: (chains, D) of zeros and ones, else ValueError."""
+        self.check(v)
         rng = stream(rng)
+        if type(self) is RBM and len(v) <= FEW_CHAINS and v.dtype == self.W.dtype == np.float32:
+            return self._gibbs_by_rows(v, k, rng)
         for _ in range(k):
             v = self.sample_visible(self.sample_hidden(v, rng), rng)
+        return v
+
+    def _gibbs_by_rows(self, v: np.ndarray, k: int, rng: Any) -> np.ndarray:
+        """The same draws, but that sums of rows of active units stand for products."""
+        v, W = np.ascontiguousarray(v).copy(), np.ascontiguousarray(self.W.data)
+        h = np.empty((len(v), self.c.size), np.float32)
+        blocks = k * ((h.size + 1) // 2 + (v.size + 1) // 2)
+        gibbs_kernels().sweeps(*rng.take(blocks), W, np.ascontiguousarray(W.T), self.b.data, self.c.data, v, h, k)
         return v
 
     def sample(self, n: int, rng: np.random.Generator, sweeps: int = 1000) -> np.ndarray:
@@ -118,11 +137,12 @@ class RBM(nn.Module):
         where free energies are so large that their precision no longer tells one nat from the next.
         """
         n, m = len(v), len(fantasies)
-        signed = np.concatenate([np.multiply(v, -1 / n, dtype=v.dtype), fantasies * fantasies.dtype.type(1 / m)])
-        hidden = np.empty((n + m, self.c.size), self.c.dtype)
+        signed, hidden = (np.empty((n + m, size), self.c.dtype) for size in (self.b.size, self.c.size))
+        np.multiply(v, -1 / n, out=signed[:n], dtype=signed.dtype)
+        np.multiply(fantasies, 1 / m, out=signed[n:], dtype=signed.dtype)
         data, dreamt = sigmoid_softplus(logits, hidden[:n]) / n, sigmoid_softplus(fantasy_logits, hidden[n:]) / m
         np.dot(signed.T, hidden, out=into["W"])
-        np.sum(signed, axis=0, out=into["b"])
+        np.dot(np.ones(n + m, signed.dtype), signed, out=into["b"])
         np.dot(np.repeat([-1 / n, 1 / m], [n, m]).astype(hidden.dtype), hidden, out=into["c"])
         told = max(data, dreamt) * np.finfo(hidden.dtype).eps < 1
         return float(into["b"] @ self.b.data) - data + dreamt if told else np.inf
@@ -132,9 +152,8 @@ class RBM(nn.Module):
         self._check_width(v)
         if v.ndim != 2 or not len(v):
             raise ValueError(f"RBM: v has shape {v.shape}; expected (n, {self.b.size}) with n >= 1")
-        strange = ~((v == 0) | (v == 1))
-        if strange.any():
-            raise ValueError(f"RBM: v holds {v[strange][0]}; expected zeros and ones (see minigen.data.binarise)")
+        if (strange := stranger(v)) is not None:
+            raise ValueError(f"RBM: v holds {strange}; expected zeros and ones (see minigen.data.binarise)")
 
     def _check_width(self, v: Any) -> None:
         if v.shape[-1:] != self.b.shape:

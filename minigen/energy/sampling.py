@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from minigen import autodiff as ad
@@ -41,6 +43,22 @@ def _by_kernel(name: str, numbers: np.ndarray, rng: np.random.Generator) -> np.n
 def coins(shape: tuple[int, ...], dtype: np.dtype, rng: np.random.Generator) -> np.ndarray:
     """Fair coins: the states of units whose chain has not begun."""
     return (rng.random(shape) < 0.5).astype(dtype)
+
+
+def gibbs_kernels() -> Any:
+    """The kernels of Gibbs sampling, or their twins where nothing is compiled."""
+    from minigen.kernels import gibbs, reference_gibbs  # here, because they cost Numba's import
+
+    return gibbs if compiles() else reference_gibbs
+
+
+def stranger(v: np.ndarray) -> Any:
+    """The first number of v that is neither 0 nor 1, or None."""
+    kernel = gibbs_kernels().strangers if v.dtype == np.float32 and v.flags.c_contiguous else None
+    if kernel is not None and kernel(v) == 0:
+        return None
+    strange = ~((v == 0) | (v == 1))
+    return v[strange][0] if strange.any() else None
 
 
 def sigmoid_softplus(logits: np.ndarray, p: np.ndarray) -> float:

@@ -17,6 +17,15 @@ f32, u64 = np.float32, np.uint64
 
 
 @jit_exact
+def strangers(x):
+    """How many numbers of x are neither 0 nor 1; nan is one of them"""
+    flat, count = x.reshape(-1), 0
+    for i in range(flat.size):
+        count += (flat[i] != f32(0.0)) & (flat[i] != f32(1.0))
+    return count
+
+
+@jit_exact
 def add_active_rows(x, W, z):
     """z_q <- sum of the rows W_i where x_qi is not 0, in the order of i. x: (chains, n), W: (n, m), z: (chains, m)"""
     active = np.empty(x.shape[1] + 1, np.int64)

@@ -7,6 +7,11 @@ import numpy as np
 from .reference_random import bias_sigmoid_bernoulli
 
 
+def strangers(x: np.ndarray) -> int:
+    """How many numbers of x are neither 0 nor 1"""
+    return int(((x != 0) & (x != 1)).sum())
+
+
 def add_active_rows(x: np.ndarray, W: np.ndarray, z: np.ndarray) -> None:
     """z_q <- sum of the rows W_i where x_qi is not 0, in the order of i"""
     z[...] = 0

@@ -17,7 +17,8 @@ def neighbour_sum(s: np.ndarray, periodic: bool) -> np.ndarray:
 
 def draws(key: int, counter: int, rows: int, n: int) -> np.ndarray:
     """24 bits for each of n spins of each row, every row from a new block on: (rows, n)"""
-    return blocks(key, counter, rows * ((n + 1) // 2)).reshape(rows, -1)[:, :n] >> np.uint32(8)
+    pairs = (n + 1) // 2
+    return blocks(key, counter, rows * pairs).reshape(rows, 2 * pairs)[:, :n] >> np.uint32(8)
 
 
 def sequential(key: int, counter: int, spins: np.ndarray, up: np.ndarray, periodic: bool, sweeps: int) -> None:

@@ -7,6 +7,8 @@ import pytest
 
 from minigen.energy import ais as room
 from minigen.energy.ais import ais, base_logits, estimated_likelihood, reverse_ais, schedule
+from minigen.energy.label_rbm import LabelRBM
+from minigen.energy.parallel_tempering import ParallelTempering
 from minigen.energy.rbm import RBM
 from minigen.kernels import annealing
 
@@ -162,6 +164,15 @@ def test_the_likelihood_says_that_its_log_z_is_shared():
     likelihood = estimated_likelihood(rbm, v, found)
     assert likelihood.kind == "estimate" and likelihood.mean_standard_error() == found.standard_error > 0
     assert likelihood.mean() == pytest.approx(rbm.log_likelihood(v).mean() + rbm.log_z() - found.log_z)
+
+
+def test_machines_that_are_not_plain_are_refused():
+    """A softmax of labels among the visible units is no row of coins."""
+    rng = np.random.default_rng(0)
+    labels = LabelRBM(4, 3, 2, rng=rng)
+    for call in (lambda: ais(labels, rng), lambda: ParallelTempering(labels, rng=rng)):
+        with pytest.raises(TypeError, match="LabelRBM; expected an RBM whose units are all binary"):
+            call()
 
 
 def test_schedule_and_base():

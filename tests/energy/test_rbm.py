@@ -6,7 +6,8 @@ import pytest
 from minigen import autodiff as ad
 from minigen import optim
 from minigen.energy.contrastive_divergence import ContrastiveDivergence
-from minigen.energy.rbm import RBM
+from minigen.energy.rbm import FEW_CHAINS, RBM
+from minigen.energy.sampling import stream
 from minigen.training import fit
 
 D, H = 5, 3
@@ -147,3 +148,15 @@ def test_training_raises_the_exact_likelihood():
 def test_bad_input_is_one_clear_error(make, words):
     with pytest.raises(ValueError, match=words):
         make(np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("chains", [1, 3, FEW_CHAINS])
+def test_few_chains_draw_what_many_do(chains):
+    """Rows of active units added up give the states that products give, from one stream: bit for bit."""
+    rbm, seed = RBM(12, 7, rng=np.random.default_rng(0)), 5
+    rbm.W.data[...] *= 50
+    v = (np.random.default_rng(1).random((chains, 12)) < 0.5).astype(np.float32)
+    few, rng = rbm.gibbs(v, 4, np.random.default_rng(seed)), stream(np.random.default_rng(seed))
+    for _ in range(4):
+        v = rbm.sample_visible(rbm.sample_hidden(v, rng), rng)
+    np.testing.assert_array_equal(few, v)

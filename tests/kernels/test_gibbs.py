@@ -178,3 +178,9 @@ def test_the_twin_has_the_same_signature(name):
     kernel = getattr(kernels, name)
     assert (list(inspect.signature(getattr(kernel, "py_func", kernel)).parameters)
             == list(inspect.signature(getattr(twins, name)).parameters))
+
+
+def test_strangers_are_counted():
+    x = np.array([[0, 1, 0.5], [np.nan, 1, np.inf]], np.float32)
+    assert kernels.strangers(x) == twins.strangers(x) == 3
+    assert kernels.strangers(np.eye(3, dtype=np.float32)) == 0
