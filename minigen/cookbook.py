@@ -176,7 +176,7 @@ RECIPES = {
     "rbm-suite": Recipe("RBM with 20 hidden units, PCD-10, stopped by its exact likelihood", SUITE, _suite_rbm,
                         _as_it_is, _sgd(0.1), 500, 20, _score_exactly,
                         _averaged(optim.cosine, 0.9995, patience=60)),
-    "rbm-500": Recipe("RBM with 500 hidden units, PCD-1", MNIST, _large_rbm, _probabilities, _sgd(0.1), 300, 100,
+    "rbm-500": Recipe("RBM with 500 hidden units, PCD-1", MNIST, _large_rbm, _probabilities, _sgd(0.1), 100, 100,
                       _score_by_annealing, _averaged(optim.cosine, 0.999)),
     "dbm": Recipe("DBM with 500 and 1000 hidden units, mean field and persistent chains, centred", MNIST, _deep,
                   _probabilities, _sgd(0.06, momentum=0.5), 120, 100, _score_deep, _averaged(optim.cosine, 0.999)),

@@ -8,7 +8,7 @@ from .cases import (
     ising,
     iwae,
     maf,
-    rbm,
+    rbm_cd1,
     rbm_cd10,
     rbm_chain,
     rbm_pcd,
@@ -18,5 +18,8 @@ from .cases import (
 )
 
 CASES: dict[str, Case] = {module.CASE.name: module.CASE
-                          for module in (vae, vae_small, iwae, realnvp, conv_vae, maf, rbm, rbm_pcd, rbm_cd10,
-                                         rbm_chain, ising, imports, first_call)}
+                          for module in (vae, vae_small, iwae, realnvp, conv_vae, maf, rbm_cd1, rbm_pcd,
+                                         rbm_cd10, rbm_chain, ising, imports, first_call)}
+
+FAMILIES = {"rbm": ("rbm-cd1", "rbm-pcd", "rbm-cd10", "rbm-chain", "ising")}
+"""Names that stand for several cases."""

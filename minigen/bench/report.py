@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from .case import Case
-from .catalogue import CASES
+from .catalogue import CASES, FAMILIES
 from .harness import SETTINGS, Race, compare
 from .verdicts import verdicts
 
@@ -27,6 +27,7 @@ def run(names: list[str] | None = None, *, json_path: Path | None = None, figure
 
     from . import machine, tables
 
+    names = [member for name in names or [] for member in FAMILIES.get(name, (name,))]
     chosen = _choose(names, threads, rounds, settings, cases)
     for path in (json_path, figure_path):
         if path is not None and not path.absolute().parent.is_dir():

@@ -10,7 +10,7 @@ import pytest
 from minigen.bench.case import Absent, Case, targets
 from minigen.bench.cases import first_call, fresh, imports, iwae, realnvp, steps, vae, vae_small
 from minigen.bench.cases.vae_race import VAERace
-from minigen.bench.catalogue import CASES
+from minigen.bench.catalogue import CASES, FAMILIES
 
 
 @pytest.mark.parametrize("race", [vae.RACE, vae_small.RACE, iwae.RACE, realnvp.RACE], ids=str)
@@ -36,6 +36,7 @@ def test_the_floor_multiplies():
 
 def test_every_case_is_whole():
     assert list(CASES)[:4] == ["vae", "vae-small", "iwae", "realnvp"] and {"import", "first-call"} <= set(CASES)
+    assert all(set(members) <= set(CASES) for members in FAMILIES.values()) and not set(FAMILIES) & set(CASES)
     for name, case in CASES.items():
         module = importlib.import_module(case.module)
         assert name == case.name and module.CASE is case

@@ -120,7 +120,7 @@ def test_every_chain_has_as_many_units_on(name):
 
 
 ASKED = {
-    ("rbm", "minigen"): {"A torch": 0.62, "A floor": 1.15, "B torch": 0.42, "B jax": 0.8, "B floor": 1.15},
+    ("rbm-cd1", "minigen"): {"A torch": 0.62, "A floor": 1.15, "B torch": 0.42, "B jax": 0.8, "B floor": 1.15},
     ("rbm-pcd", "minigen"): {"A sklearn_float32": 0.60, "A sklearn_float64": 0.22,
                              "B sklearn_float32": 0.45, "B sklearn_float64": 0.22, "B jax": 0.8},
     ("rbm-cd10", "minigen"): {"A torch": 0.62, "B torch": 0.40, "B jax": 0.8},

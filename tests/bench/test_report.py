@@ -175,3 +175,9 @@ def test_the_machine_in_words(vendor, sets, told):
     assert "load" not in text and "(load 0.7)" in " ".join(machine.lines(found | {"load": 0.7}, 4))
     assert told in text and "numpy" in text and "4 threads share 2 cores" in text
     assert ("Setting A holds" in text) == bool(sets)
+
+
+def test_a_family_stands_for_its_cases(monkeypatch):
+    monkeypatch.setattr("minigen.bench.report.FAMILIES", {"kin": ("one", "two")})
+    with pytest.raises(ValueError, match="'one' is not a case"):
+        run(["kin"], cases={"two": None})
