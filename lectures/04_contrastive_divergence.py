@@ -664,7 +664,7 @@ claim("ais-interval", r"\log Z_{AIS} = \log Z \text{ within its own interval}", 
 # steps in the wrong place are worth less than ten in the right one. Their interval does not hold the truth, though
 # twenty chains seem effective: no interval knows of weights that were never drawn. What counts is that no single jump
 # is large. The last lines are the machine with the large digits, whose chains did not mix in section 6: most of its
-# hundred chains are lost after a thousand steps, and its interval is nearly two nats wide.
+# hundred chains are lost after a thousand steps, and its interval is some two nats wide.
 #
 # ## 8. From the other side
 #
