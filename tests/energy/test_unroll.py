@@ -7,6 +7,8 @@ import pytest
 
 from minigen import autodiff as ad
 from minigen import optim
+from minigen.checks import CheckError, check_sampler
+from minigen.checks.domains import Binary
 from minigen.energy.contrastive_divergence import ContrastiveDivergence
 from minigen.energy.greedy import train_greedily
 from minigen.energy.rbm import RBM
@@ -99,6 +101,22 @@ def test_code_rbm_by_quadrature_and_enumeration():
     drawn = rbm.sample_hidden(np.repeat(states(3)[5:6], 40_000, axis=0), rng)
     assert drawn.mean() == pytest.approx(rbm.hidden_mean(states(3)[5])[0], abs=5 / 200)
     assert drawn.std() == pytest.approx(1, abs=0.02)
+
+
+def test_the_chain_of_code_cd_passes_through_noisy_codes():
+    """v' ~ int N(h; c + W'v, 1) p(v' | h) dh by quadrature; a chain through the mean code is rejected."""
+    rbm = random_stack((3, 1), seed=3)[0]
+    mean, h = rbm.hidden_mean(states(3)[5:6]), np.linspace(-12, 12, 4001)
+    weight = np.exp(-0.5 * (h - mean[0]) ** 2) * (h[1] - h[0]) / np.sqrt(2 * np.pi)
+    on = rbm.visible_mean(h[:, None])
+
+    def log_density(x):
+        return np.log(weight @ np.prod(np.where(x[None] == 1, on[:, None], 1 - on[:, None]), axis=2))
+
+    tiled = np.repeat(mean, 40_000, axis=0)
+    check_sampler(CodeCD(rbm).dream(tiled, np.random.default_rng(4)).v, log_density, Binary(3), alpha=1e-6)
+    with pytest.raises(CheckError, match="chi-square"):
+        check_sampler(rbm.sample_visible(tiled, np.random.default_rng(4)), log_density, Binary(3), alpha=1e-6)
 
 
 def blobs(n, rng):
