@@ -94,7 +94,7 @@ def lab(folder: Annotated[Path | None, typer.Argument(help="Where your copy of t
 
 
 @app.command()
-def bench(names: Annotated[list[str] | None, typer.Argument(help="Cases or families, as vae rbm; all where none.")] = None,
+def bench(names: Annotated[list[str] | None, typer.Argument(help="Cases, as vae, or rbm for a family.")] = None,
           json: Json = None,
           threads: Annotated[int, typer.Option(help="Threads of every peer.")] = 2,
           rounds: Annotated[int, typer.Option(help="Turns of every peer.")] = 15,
