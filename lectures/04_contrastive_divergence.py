@@ -546,10 +546,10 @@ found = monitors.warn_hidden_units(machine, train[:1000])
 print(f"dead units {found.dead.tolist()}, saturated units {found.saturated.tolist()}")
 
 # %% [markdown]
-# The chains that trained it. Each sits in a digit of its own and can hardly leave it: together they look like data, and
-# so the learner believes that the model does. The model itself gives most of its probability to noughts, and the
-# hundred chains cannot tell, because they do not visit digits in proportion to $p$. This is section 4 again, on a
-# machine that nobody built to be difficult.
+# Three rows that should be draws from one distribution. The new chains run into noughts and stay there; three hundred
+# sweeps do not bring them out. The persistent chains sit in a digit each, look most like data, and let the learner
+# believe that the model does; how probable each digit is under the model, they cannot tell. Only the last row is $p$.
+# This is section 4 again, on a machine that nobody built to be difficult.
 
 # %% [markdown]
 # ## 7. What is log Z?
