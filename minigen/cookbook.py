@@ -179,7 +179,7 @@ RECIPES = {
     "rbm-500": Recipe("RBM with 500 hidden units, PCD-1", MNIST, _large_rbm, _probabilities, _sgd(0.1), 100, 100,
                       _score_by_annealing, _averaged(optim.cosine, 0.999)),
     "dbm": Recipe("DBM with 500 and 1000 hidden units, mean field and persistent chains, centred", MNIST, _deep,
-                  _probabilities, _sgd(0.06, momentum=0.5), 120, 100, _score_deep, _averaged(optim.cosine, 0.999)),
+                  _probabilities, _sgd(0.06, momentum=0.5), 80, 100, _score_deep, _averaged(optim.cosine, 0.999)),
 }
 
 
