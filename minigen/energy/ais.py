@@ -21,7 +21,7 @@ from minigen.distributions.likelihood import Likelihood
 from minigen.nn import compiles
 
 from .rbm import RBM, require_plain
-from .sampling import bernoulli, stream
+from .sampling import bernoulli, log_odds, stream
 
 Report = Callable[[int, int], None]
 SPREAD = 3.0
@@ -77,10 +77,8 @@ def schedule(steps: int = 14_500) -> np.ndarray:
     return np.interp(np.arange(steps + 1) / steps, [0, 500 / 14_500, 4_500 / 14_500, 1], [0, 0.5, 0.9, 1])
 
 
-def base_logits(data: np.ndarray) -> np.ndarray:
-    """a_i = log odds of unit i in the data, one count added to both sides: (D,). The base-rate model."""
-    ones = np.asarray(data, np.float64).sum(0)
-    return np.log((ones + 1) / (len(data) - ones + 1))
+base_logits = log_odds
+"""The base-rate model: independent units with the frequencies of the data."""
 
 
 def ais(rbm: RBM, rng: np.random.Generator, *, chains: int = 100, betas: np.ndarray | int = 14_500,

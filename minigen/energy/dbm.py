@@ -15,7 +15,7 @@ from minigen.nn.checking import generator, whole
 from .ais import Estimate
 from .dbm_rows import Rows
 from .rbm import RBM
-from .sampling import coins
+from .sampling import coins, log_odds
 
 MOST_ENUMERATED = 20
 """Hidden units of the smaller side that an exact likelihood sums over: 2^20 states for every datum."""
@@ -45,9 +45,8 @@ class DBM(nn.Module):
         return f"DBM({' - '.join(map(str, self.sizes))})"
 
     def fit_to(self, data: np.ndarray, rng: np.random.Generator) -> None:
-        """b_0 <- log odds of each visible unit in the data, a count of one added to both sides."""
-        ones = np.asarray(data, np.float64).sum(0)
-        self.b[0].data[...] = np.log((ones + 1) / (len(data) - ones + 1))
+        """b_0 <- log odds of each visible unit in the data."""
+        self.b[0].data[...] = log_odds(data)
 
     # --------------------------------------------------------------------------------------- energy, conditionals
 

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from minigen import nn, optim
-from minigen.autodiff import Tensor
 from minigen.data import train_valid_split
 from minigen.distributions.likelihood import Likelihood
 from minigen.training import History, Loss, fit
@@ -224,7 +223,7 @@ class _Trainee(nn.Module):
 
     def __init__(self, settings: BinaryRBM, trainer: Contrast, train: np.ndarray):
         self.trainer, self.config = trainer, trainer.config
-        self._settings, self._train, self._log_z = settings, train[:1000], None
+        self._settings, self._train = settings, train[:1000]
 
     def loss_and_gradients(self, v: np.ndarray, rng: np.random.Generator, into: dict[str, np.ndarray]) -> dict:
         """Those of the trainer, and the weight decay."""
@@ -232,14 +231,16 @@ class _Trainee(nn.Module):
         values = self.trainer.loss_and_gradients(v, rng, into)
         if self._settings.weight_decay:
             into["model.W"] += self._settings.weight_decay * self.trainer.model.W.data
-        self._log_z = None
         return values
 
     def loss(self, v: np.ndarray, rng: np.random.Generator) -> Loss:
-        """-mean log p(v), and what stands in for it; log Z is computed once for all batches of an epoch."""
+        """The trainer's."""
+        return self.trainer.loss(v, rng)
+
+    def validate(self, v: np.ndarray, rng: np.random.Generator) -> dict[str, float]:
+        """{"loss": -mean log p(v)}, and what stands in for it."""
         rbm, settings = self.trainer.model, self._settings
-        if self._log_z is None:
-            self._log_z = log_partition(rbm, rng, exact_up_to=WATCHED_EXACTLY, base=settings._base,
-                                        chains=settings.ais_chains, betas=settings.ais_betas)
-        seen = watch(rbm, self._train, v, rng, self._log_z)
-        return Loss(Tensor(-seen["log_likelihood"]), seen)
+        log_z = log_partition(rbm, rng, exact_up_to=WATCHED_EXACTLY, base=settings._base, chains=settings.ais_chains,
+                              betas=settings.ais_betas)
+        seen = watch(rbm, self._train, v, rng, log_z)
+        return {"loss": -seen["log_likelihood"], **seen}

@@ -10,7 +10,7 @@ from minigen import autodiff as ad
 from minigen import nn
 from minigen.distributions.likelihood import Likelihood
 
-from .sampling import bernoulli, coins, gibbs_kernels, sigmoid_softplus, stranger, stream
+from .sampling import bernoulli, coins, gibbs_kernels, log_odds, sigmoid_softplus, stranger, stream
 
 LARGEST_SIDE = 25
 """Units of the side that is enumerated: 2^25 states beside 784 units take ten seconds."""
@@ -40,9 +40,8 @@ class RBM(nn.Module):
         self.c = ad.Tensor(np.zeros(n_hidden), requires_grad=True, dtype=dtype)
 
     def fit_to(self, data: np.ndarray, rng: np.random.Generator) -> None:
-        """b <- log odds of each visible unit in the data, one count added to both sides. Hinton 2010, section 8."""
-        ones = np.asarray(data, np.float64).sum(0)
-        self.b.data[...] = np.log((ones + 1) / (len(data) - ones + 1))
+        """b <- log odds of each visible unit in the data. Hinton 2010, section 8."""
+        self.b.data[...] = log_odds(data)
 
     def energy(self, v: Any, h: Any) -> Any:
         """E(v, h) = -v'Wh - b'v - c'h. v: (..., D), h: (..., H); result (...)."""

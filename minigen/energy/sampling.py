@@ -40,6 +40,12 @@ def _by_kernel(name: str, numbers: np.ndarray, rng: np.random.Generator) -> np.n
     return drawn
 
 
+def log_odds(data: np.ndarray) -> np.ndarray:
+    """log of ones over zeros in each column, one count added to both: (D,) from (n, D). Means do as well as draws."""
+    ones = np.asarray(data, np.float64).sum(0)
+    return np.log((ones + 1) / (len(data) - ones + 1))
+
+
 def coins(shape: tuple[int, ...], dtype: np.dtype, rng: np.random.Generator) -> np.ndarray:
     """Fair coins: the states of units whose chain has not begun."""
     return (rng.random(shape) < 0.5).astype(dtype)

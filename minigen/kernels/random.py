@@ -231,7 +231,7 @@ def sigmoid_bernoulli(key, counter, logits, out):
 def bias_sigmoid_bernoulli(key, counter, z, b, p, out):
     """p <- sigmoid(z + b),  out <- [u < p]. z, p, out: (n, m), b: (m,); element (i, j) is number i m + j of the draw.
 
-    p may be z itself. One half-step of block Gibbs sampling of an RBM.
+    One half-step of block Gibbs sampling of an RBM. p may be z itself, at four times the cost: see `gibbs.flip`.
     """
     u = np.empty(CHUNK + 1, np.float32)
     m = z.shape[1]
