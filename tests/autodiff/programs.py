@@ -161,6 +161,7 @@ class Program(NamedTuple):
     directions: list[np.ndarray]
     instructions: list[tuple[str, tuple[int, ...], bool]]
     weights: dict[int, np.ndarray]
+    shapes: list[tuple[int, ...]]
 
     def run(self, o, *inputs):
         """The scalar that library `o` computes."""
@@ -195,7 +196,8 @@ def draw_program(seed):
         values.append(np.tanh(y) if squash else y)
         unused = unused - set(operands) | {len(values) - 1}
     weights = {i: rng.normal(size=values[i].shape) for i in sorted(unused)}
-    return Program(inputs, [rng.normal(size=shape) for shape in SHAPES], instructions, weights)
+    directions = [rng.normal(size=shape) for shape in SHAPES]
+    return Program(inputs, directions, instructions, weights, [x.shape for x in values])
 
 
 def jax_library():
