@@ -1,5 +1,6 @@
 """The DBN against the enumerated joint: factors, likelihood, bound, sampler, and what adding a layer does."""
 
+from contextlib import nullcontext
 from itertools import product
 
 import numpy as np
@@ -190,6 +191,30 @@ def test_sampling_by_hand_passes_and_slips_are_rejected():
                 check_sampler(drawn, lambda v: dbn.log_likelihood(v).value, Binary(3), alpha=ALPHA)
         else:
             check_sampler(drawn, lambda v: dbn.log_likelihood(v).value, Binary(3), alpha=ALPHA)
+
+
+def law_after(dbn, sweeps):
+    """log p(v) of sampling with so many sweeps at the top from coin flips, by matrices of transition probabilities."""
+
+    def table(p, x):
+        return np.prod(np.where(x[None] == 1, p[:, None], 1 - p[:, None]), axis=-1)
+
+    first, top = dbn.rbms
+    v, h1, h2 = (states(n) for n in (first.b.size, first.c.size, top.c.size))
+    sweep = table(sigmoid(h1 @ top.W.data + top.c.data), h2) @ table(sigmoid(h2 @ top.W.data.T + top.b.data), h1)
+    law = np.full(len(h1), 1 / len(h1)) @ np.linalg.matrix_power(sweep, sweeps)
+    p = law @ table(sigmoid(h1 @ first.W.data.T + first.b.data), v)
+    return lambda x: np.log(p)[(x @ (1 << np.arange(v.shape[1])[::-1])).astype(int)]
+
+
+@pytest.mark.parametrize("asked", [1, 2])
+def test_sweeps_at_the_top_are_counted(asked):
+    """The law after exactly so many sweeps, not one more or less."""
+    dbn = random_dbn((3, 3, 3), 8, 3.0)
+    for claimed in (asked - 1, asked, asked + 1):
+        with nullcontext() if claimed == asked else pytest.raises(CheckError):
+            check_sampler(lambda n, rng: dbn.sample(n, rng, sweeps=asked), law_after(dbn, claimed), Binary(3),
+                          n=60_000, rng=np.random.default_rng(10), alpha=ALPHA)
 
 
 def test_up_and_down():
