@@ -676,7 +676,7 @@ def elbos(mu, log_sigma, n):
     log_conditional = ad.reshape(ad.bernoulli_logits(logits, np.repeat(few, len(eps), axis=0)), (60, len(eps)))
     return log_conditional @ weight - ad.gaussian_kl(mu, log_sigma)
 
-def climb(parameters, of, steps=250, rate=0.03):
+def climb(parameters, of, steps=150, rate=0.03):
     """Adam ascent of the mean of of(6), its rate falling to nothing; returns of(20) at the end. of(nodes): ELBOs."""
     optimiser = optim.Adam(parameters, lr=rate)
     for step in range(steps):
