@@ -14,8 +14,6 @@ import numpy as np
 
 from minigen.autodiff.containers import tree_map
 
-from .memory import is_dense
-
 
 class RecordError(RuntimeError):
     """The function cannot be recorded; the message says which operation asked for what."""
@@ -57,8 +55,6 @@ class Value:
         self.base, self.viewed = self._looked_at(), False
         if self.base is not None:
             self.base.viewed = True
-        elif function is not None and isinstance(array, np.ndarray) and not is_dense(array):
-            self.array = array.copy(order="K")
 
     shape = property(lambda self: self.array.shape)
     dtype = property(lambda self: self.array.dtype)

@@ -10,23 +10,13 @@ import numpy as np
 ALIGNMENT = 64  # bytes of a cache line
 
 
-def axes_in_memory(array: np.ndarray) -> list[int]:
-    """The axes from the one along which numbers lie farthest apart to the one along which they are neighbours."""
-    return sorted(range(array.ndim), key=lambda axis: -array.strides[axis])
-
-
-def is_dense(array: np.ndarray) -> bool:
-    """Whether its numbers fill their piece of memory, in whatever order of axes."""
-    return array.transpose(axes_in_memory(array)).flags.c_contiguous
-
-
 def laid_like(block: np.ndarray, array: np.ndarray) -> np.ndarray:
     """The numbers of a flat block as an array of the same shape, in the same order of axes in memory.
 
     NumPy keeps the order of what it computes from (images with their channels last stay so), and loops along memory
-    are fast.
+    are fast. Whatever is a view of the array is then a view of this one too.
     """
-    axes = axes_in_memory(array)
+    axes = sorted(range(array.ndim), key=lambda axis: -abs(array.strides[axis]))
     return block.reshape([array.shape[axis] for axis in axes]).transpose(np.argsort(axes))
 
 

@@ -108,8 +108,7 @@ def reduced_axes(value: Value) -> tuple[int, ...]:
 
 def keeps_zeros(value: Value) -> bool:
     """Whether it is zero everywhere but at a fixed place: those zeros are written once, in memory of its own."""
-    fixed = value.function is scatter_forward and isinstance(value.args[0], Value)
-    return fixed and not any(isinstance(part, Value | bool) for part in value.args[2:])
+    return value.function is scatter_forward and value.inputs == [value.args[0]]
 
 
 def call_into(function: Callable, out: np.ndarray, args: tuple, kwargs: dict) -> tuple[Callable, tuple] | None:

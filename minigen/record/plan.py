@@ -58,9 +58,8 @@ class Plan:
         return value
 
     def _goes_inside(self, part: Value, whole: Value) -> bool:
-        if self.kind[part.order] not in ("map", "reduction") or part.order in self.results:
-            return False
-        return self.users[part.order] == 1 and part.shape == whole.array[whole.args[2:]].shape != ()
+        made_by_loop = self.kind[part.order] in ("map", "reduction") and part.order not in self.results
+        return made_by_loop and part.shape == whole.array[whole.args[2:]].shape != ()
 
     def inside(self, values: list[Value]) -> tuple[list[Value], list[Value]]:
         """What a loop for these values computes for every number, and what it reads, in order."""

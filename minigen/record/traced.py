@@ -108,8 +108,7 @@ class Traced(NDArrayOperatorsMixin, Placeholder):
 
     def mean(self, axis: Any = None, **kwargs: Any) -> Any:
         total = self.sum(axis, **kwargs)
-        count = self.size // max(total.size, 1)
-        return total / (count if total.dtype.kind == "f" else float(count))
+        return total / (self.size // max(total.size, 1))
 
     def clip(self, low: Any = None, high: Any = None) -> Any:
         x = self if low is None else np.maximum(self, low)

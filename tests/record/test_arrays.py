@@ -166,7 +166,11 @@ OPERATIONS = {
     "reshaped in the other order": lambda x: (np.reshape(x.T * 1, (3, 8), order="F"), np.reshape(x, -1, order="F"),
                                               np.reshape((x * 1).T, (3, 8))),
     "methods of ufuncs": lambda x: (np.add.accumulate(x, axis=1), np.multiply.outer(x[0], x[1]), x.prod(0),
-                                    x.max(axis=-1, initial=-np.inf), x.min(initial=0.0), np.divmod(x, 2)),
+                                    x.max(axis=-1, initial=-np.inf), x.min(0, initial=-0.5), np.divmod(x, 2)),
+    "answers that lie backwards": lambda x: (lambda y: (y.reshape(-1) * 2, y.T.reshape(-1) + 1, y + x))(
+        ad.recordable.whole(lambda x, scratch: (x * 2)[::-1, ::-1], x)),
+    "a padded part read by others": lambda x: (lambda g: (g[:2].sum() + g, np.exp(x[:2] * 2) * 3))(
+        ad.index_add(x, slice(2), np.exp(x[:2] * 2))),
 }
 
 
@@ -207,6 +211,7 @@ def test_a_padded_part_that_is_itself_a_result():
 def test_an_index_that_is_an_argument():
     check(lambda x, i: (x[i], x[i, 0], np.take(x, i, axis=0), np.take(x, i, axis=1)), (A, INDICES), (B, INDICES[::-1]))
     check(lambda x, i: x[i], (A, np.array(1)), (A, np.array(3)))
+    check(lambda x, i: ad.grad(lambda w: ad.sum(w[i] ** 2))(x), (A, np.array([2, 0, 2])), (B, np.array([1, 3, 3])))
 
 
 # ------------------------------------------------------------------------------------------------------ results
@@ -238,6 +243,11 @@ def test_a_result_is_computed_where_it_is_wanted_and_its_views_are_of_that_place
         for found, expected in zip([*results, *places], [*both_ways(x), x.T * 2, x * 2, (x * 2).astype(np.float32)]):
             np.testing.assert_allclose(found, expected, rtol=1e-14)
     assert np.shares_memory(program.array(z), places[1])
+    traced, place = trace(lambda x: (y := x[:2] * 2, ad.index_add(x * 0, slice(2), y)), (A,)), np.zeros((2, 6))
+    program = Program(traced, [(traced.results[0], place)])
+    for x in (A, B):
+        part, whole = program.run([x], [])
+        assert np.array_equal(place, x[:2] * 2) and np.array_equal(whole, np.concatenate([place, 0 * x[:2]]))
 
 
 @interpreted
@@ -310,6 +320,8 @@ def test_long_sums_in_float32():
         assert np.abs(found - truth).max() <= 3e-6 * np.abs(truth).max()
     x = R.random((1025, 2), dtype=np.float32)
     np.testing.assert_allclose(record(lambda x: (x + 1).sum(0))(x), (x.astype(float) + 1).sum(0), rtol=1e-6)
+    x = R.random(4_000_000, dtype=np.float32) + np.float32(0.1)
+    np.testing.assert_allclose(record(lambda x: (x * x).sum())(x), (x.astype(float) ** 2).sum(), rtol=3e-6)
     for n in (1023, 1024, 1025, 2048, 2049):
         x = np.arange(n, dtype=np.float64)
         assert record(lambda x: (x + 0).sum())(x) == n * (n - 1) / 2 and record(lambda x: (x + 0).max())(x) == n - 1

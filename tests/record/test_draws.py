@@ -23,6 +23,7 @@ DRAWS = {
     "standard_normal in float32": lambda x, rng: x + rng.standard_normal((2, 3), dtype=np.float32),
     "random": lambda x, rng: x * rng.random(x.shape) + rng.random(3),
     "random in float32": lambda x, rng: rng.random(size=(2, 3), dtype=np.float32),
+    "another way to draw": lambda x, rng: rng.standard_exponential(3, method="inv") + x,
     "one number": lambda x, rng: x * rng.random(),
     "integers": lambda x, rng: x[:, rng.integers(3, size=5)],
     "permutation": lambda x, rng: x[:, rng.permutation(3)],
