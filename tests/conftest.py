@@ -16,6 +16,7 @@ import pytest
 # One thread for every worker of `pytest -n`; it must be said before NumPy is imported.
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
+os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")  # they take longer than all that tests compute
 
 START = """
 import pathlib, sys

@@ -21,7 +21,6 @@ PROGRAMS, BLOCKS, H = 500, 4, 1e-5
 def jax_steps():
     """name of a step -> the function (cotangent of y, arguments) -> (y, cotangents of the arguments), by jax."""
     jax = pytest.importorskip("jax", reason="jax is the referee of values and gradients")
-    jax.config.update("jax_disable_most_optimizations", True)  # they take longer than all that is computed here
     o = jax_library()
 
     def pulled_back(f):
@@ -31,8 +30,7 @@ def jax_steps():
 
         return jax.jit(both)
 
-    yield {name: pulled_back(step.f) for name, step in STEPS.items()}
-    jax.config.update("jax_disable_most_optimizations", False)
+    return {name: pulled_back(step.f) for name, step in STEPS.items()}
 
 
 def referee(program, steps):
