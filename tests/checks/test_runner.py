@@ -85,27 +85,27 @@ def put(monkeypatch, tmp_path, files):
 
 
 def test_a_required_lecture_without_a_file_fails(monkeypatch, tmp_path):
-    put(monkeypatch, tmp_path, {"03_good.py": GOOD})
+    put(monkeypatch, tmp_path, {"33_good.py": GOOD})
     ledger = run_ledger()
     assert {row.lecture for row in ledger.failures} == set(CLAIMS)
     assert all("there is no file" in row.note for row in ledger.failures)
     assert ledger.missing() == [(n, id) for n in sorted(CLAIMS) for id in required_ids(n)]
-    assert run_ledger(["03_good.py"]).passed
+    assert run_ledger(["33_good.py"]).passed
 
 
 def test_check_command_exits_0_or_1_and_writes_json(monkeypatch, tmp_path, capsys):
-    put(monkeypatch, tmp_path, {"03_good.py": GOOD, "04_false.py": ENDINGS["06_false.py"], "02_short.py": GOOD})
+    put(monkeypatch, tmp_path, {"33_good.py": GOOD, "34_false.py": ENDINGS["06_false.py"], "02_short.py": GOOD})
     out = tmp_path / "out.json"
     monkeypatch.setenv("COLUMNS", "150")
-    assert check_command(["03_good.py"], out) == 0
+    assert check_command(["33_good.py"], out) == 0
     shown = capsys.readouterr().out
     assert "θ = 1" in shown and "holds" in shown and "right: log q(z)" in shown
     monkeypatch.setenv("COLUMNS", "80")
-    assert check_command(["03_good.py"], out) == 0
+    assert check_command(["33_good.py"], out) == 0
     assert "right: log q(z) -" in capsys.readouterr().out
     data = json.loads(out.read_text(encoding="utf-8"))
-    assert data["passed"] and len(data["rows"]) == 2 and data["lectures"][0]["name"] == "03_good"
-    assert check_command(["04_false.py"], out) == 1
+    assert data["passed"] and len(data["rows"]) == 2 and data["lectures"][0]["name"] == "33_good"
+    assert check_command(["34_false.py"], out) == 1
     assert "FAILS" in capsys.readouterr().out
     assert not Ledger.read_json(out).passed
     assert check_command(["02_short.py"]) == 1
@@ -117,13 +117,13 @@ def test_check_command_exits_2_with_one_line(tmp_path, capsys, monkeypatch):
     assert "lecture 'no_such_lecture' does not exist" in capsys.readouterr().err
     assert check_command(["01"], tmp_path / "none" / "out.json") == 2
     assert "not a file in an existing folder" in capsys.readouterr().err
-    put(monkeypatch, tmp_path, {"03_good.py": GOOD})
+    put(monkeypatch, tmp_path, {"33_good.py": GOOD})
 
     def full(self, path):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Ledger, "write_json", full)
-    assert check_command(["03_good.py"], tmp_path / "out.json") == 2
+    assert check_command(["33_good.py"], tmp_path / "out.json") == 2
     assert "No space left on device" in capsys.readouterr().err
 
 
