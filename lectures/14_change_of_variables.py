@@ -521,7 +521,7 @@ claim("planar-implicit-gradient", r"d\alpha/d\theta = -(\partial F/\partial \alp
 # as a small blob between them. What will it do, and what will the gap $\mathcal{F} + \log Z$ be?
 
 # %%
-def fit_potential(name, seed, anneal, layers=12, steps=700):
+def fit_potential(name, seed, anneal, layers=12, steps=400):
     """(model, free energy of every step). anneal: begin with a flattened target, exp(-beta U) with beta from 0.05."""
     U, rng = POTENTIALS[name], np.random.default_rng(seed)
     model = FlowModel(Inverse(Compose([*(Planar(2, rng=rng) for _ in range(layers)), Affine(2)])))
@@ -609,9 +609,9 @@ def kl_integrand(z):
 
 log_ring = log_z("ring")
 claim("planar-flow-mass", r"\int q_K(z) dz = 1 \text{ in two dimensions}", source="S4:768",
-      lhs=quadrature_2d(density, REACH, REACH, n=320).value, rhs=1.0, tol=1e-5)
+      lhs=quadrature_2d(density, REACH, REACH, n=200).value, rhs=1.0, tol=1e-5)
 claim("free-energy-gap", r"E_q[\log q + U] + \log Z = KL(q \| \pi)", source="S2:40", lhs=gaps[1],
-      rhs=quadrature_2d(kl_integrand, REACH, REACH, n=320).value, standard_error=errors[1])
+      rhs=quadrature_2d(kl_integrand, REACH, REACH, n=200).value, standard_error=errors[1])
 
 # %%
 def smooth(curve, width=25):
