@@ -17,6 +17,8 @@ import pytest
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
 os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")  # they take longer than all that tests compute
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in background jobs of scripts; tests send it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 START = """
 import pathlib, sys
