@@ -1,8 +1,9 @@
 """200 random programs with their gradients: a replay is the eager run.
 
 How equal: bit for bit where the operations are called one by one in the order of the recording, else to 1e-12 (float64)
-or 1e-6 (float32) of the largest number. By default a program takes one of the two precisions, its generated loops are
-run as Python, and four programs are compiled; MINIGEN_FULL=1 takes both precisions of all 200, run and compiled.
+or 1e-6 (float32) of the largest number; where float32 itself computes no better, another program takes the place. By
+default a program takes one of the two precisions, its generated loops are run as Python, and four programs are
+compiled; MINIGEN_FULL=1 takes both precisions of all 200, run and compiled.
 """
 
 import os
@@ -75,8 +76,9 @@ def check(seed, dtype, record=trace):
         assert a.shape == b.shape and a.dtype == b.dtype
     for how, found in (("one by one", one_by_one), ("replayed", flat(replayed))):
         error = apart(found, exact)
-        lost = dtype is np.float32 and error > TOLERANCE[dtype] and lost_in_float32(seed) > LOST
-        assert error <= TOLERANCE[dtype] or lost, f"program {seed} {how}: {error:.1e}"
+        if dtype is np.float32 and error > TOLERANCE[dtype] and lost_in_float32(seed) > LOST:
+            return check(seed + PROGRAMS, dtype, record)  # another program in its place: 200 are held to 1e-6
+        assert error <= TOLERANCE[dtype], f"program {seed} {how}: {error:.1e}"
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
