@@ -21,7 +21,7 @@ from minigen.distributions.likelihood import Likelihood
 from minigen.nn import compiles
 
 from .rbm import RBM, require_plain
-from .sampling import bernoulli, log_odds, stream
+from .sampling import flip, log_odds, stream
 
 Report = Callable[[int, int], None]
 SPREAD = 3.0
@@ -92,7 +92,7 @@ def ais(rbm: RBM, rng: np.random.Generator, *, chains: int = 100, betas: np.ndar
     if chains < 1:
         raise ValueError(f"ais: chains is {chains}; expected at least 1")
     rng = stream(rng)
-    v = bernoulli(np.tile(path.a, (chains, 1)), rng)
+    v = flip(np.tile(path.a, (chains, 1)), rng)
     return Estimate(path.anneal(v, itertools.pairwise(betas), rng, lambda done: report(done, len(betas) - 1)),
                     path.log_base)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .sampling import bernoulli, stream
+from .sampling import flip, stream
 
 
 class Rows:
@@ -52,16 +52,10 @@ class Rows:
         self.values[layer][...] = z
 
     def flip(self, layer: int, rng: np.random.Generator) -> None:
-        """values_l ~ p(h_l | h_(l-1), h_(l+1)). rng: a `Stream`, for the kernel."""
-        z, b = self._input(layer, 1.0), self.machine.b[layer].data
-        if z.dtype == np.float32:
-            from minigen.kernels.stream import kernels
-
-            p = self._above[layer]  # not z itself, which would keep the loop from being vectorised
-            kernels.bias_sigmoid_bernoulli(*rng.take((z.size + 1) // 2), z, b, p, self.values[layer])
-        else:
-            z += b
-            self.values[layer][...] = bernoulli(z, rng)
+        """values_l ~ p(h_l | h_(l-1), h_(l+1))."""
+        z = self._input(layer, 1.0)
+        z += self.machine.b[layer].data
+        self.values[layer][...] = flip(z, rng)
 
     def sweep(self, rng: np.random.Generator, k: int = 1) -> None:
         """k times: odd layers given even ones, then even layers given odd ones. One block Gibbs sweep each."""

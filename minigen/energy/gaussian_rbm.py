@@ -11,7 +11,7 @@ from minigen import nn
 from minigen.distributions.likelihood import Likelihood
 
 from .boltzmann import binary_states
-from .sampling import bernoulli, stream
+from .sampling import flip, stream
 
 MOST_HIDDEN = 20  # of log Z: 2^20 states of the hidden units
 CHUNK_BITS = 14
@@ -68,7 +68,7 @@ class GaussianRBM(nn.Module):
 
     def sample_hidden(self, v: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """h ~ p(h | v): (..., H)."""
-        return bernoulli(self.hidden_logits(v), rng)
+        return flip(self.hidden_logits(v), rng)
 
     def sample_visible(self, h: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """v ~ N(b + s W h, s^2): (..., D)."""

@@ -79,7 +79,7 @@ class LabelRBM(RBM):
         """x = [v, y] ~ p(v | h) p(y | h): (..., D + K)."""
         logits = self.visible_logits(h)
         x = np.empty_like(logits)
-        x[..., :self.n_visible] = bernoulli(np.ascontiguousarray(logits[..., :self.n_visible]), rng)
+        x[..., :self.n_visible] = bernoulli(logits[..., :self.n_visible], rng)
         levels = np.cumsum(ad.softmax(logits[..., self.n_visible:].astype(np.float64), axis=-1), axis=-1)
         chosen = (rng.random((*levels.shape[:-1], 1)) * levels[..., -1:] < levels).argmax(-1)
         x[..., self.n_visible:] = np.arange(self.n_labels) == chosen[..., None]

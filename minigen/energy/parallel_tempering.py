@@ -10,7 +10,7 @@ from minigen import autodiff as ad
 
 from .contrastive_divergence import Contrast, Dream, positive
 from .rbm import RBM, require_plain
-from .sampling import bernoulli, coins
+from .sampling import coins, flip
 
 
 class ParallelTempering(Contrast):
@@ -38,9 +38,9 @@ class ParallelTempering(Contrast):
         """v' of the chains of beta = 1, k sweeps and a round of exchanges further."""
         h, beta = self.chains.data, self.betas.astype(self.chains.dtype)[:, None, None]
         for _ in range(self.k):
-            v = bernoulli(beta * self.model.visible_logits(h), rng)
+            v = flip(beta * self.model.visible_logits(h), rng)
             logits = self.model.hidden_logits(v)
-            h = bernoulli(beta * logits, rng)
+            h = flip(beta * logits, rng)
         energy = -(logits * h).sum(-1, dtype=np.float64) - v @ self.model.b.data
         for first in (0, 1):
             self._exchange(first, energy, rng, v, h, logits)

@@ -10,7 +10,7 @@ from minigen import autodiff as ad
 from minigen import nn
 from minigen.distributions.likelihood import Likelihood
 
-from .sampling import bernoulli, coins, gibbs_kernels, log_odds, sigmoid_softplus, stranger, stream
+from .sampling import coins, flip, gibbs_kernels, log_odds, sigmoid_softplus, stranger, stream
 
 LARGEST_SIDE = 25
 """Units of the side that is enumerated: 2^25 states beside 784 units take ten seconds."""
@@ -76,11 +76,11 @@ class RBM(nn.Module):
 
     def sample_hidden(self, v: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """h ~ p(h | v): (..., H)."""
-        return bernoulli(self.hidden_logits(v), rng)
+        return flip(self.hidden_logits(v), rng)
 
     def sample_visible(self, h: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """v ~ p(v | h): (..., D)."""
-        return bernoulli(self.visible_logits(h), rng)
+        return flip(self.visible_logits(h), rng)
 
     def gibbs(self, v: np.ndarray, k: int, rng: np.random.Generator) -> np.ndarray:
         """v after k sweeps h ~ p(h | v), v ~ p(v | h). v: (chains, D) of zeros and ones, else ValueError."""

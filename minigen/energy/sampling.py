@@ -17,27 +17,35 @@ def stream(rng: np.random.Generator) -> np.random.Generator:
     return rng if isinstance(rng, Stream) else Stream(rng)
 
 
+def flip(logits: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """The same array, in which each logit t has become 1 with probability sigmoid(t), else 0."""
+    if kernels := _kernels(logits, rng):
+        kernels.sigmoid_bernoulli(*rng.take((logits.size + 1) // 2), logits.reshape(-1))
+    else:
+        logits[...] = draw(ad.sigmoid(logits), rng)
+    return logits
+
+
 def bernoulli(logits: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """1 with probability sigmoid(logit), else 0, in the shape and precision of the logits."""
-    drawn = _by_kernel("sigmoid_bernoulli", logits, rng)
-    return draw(ad.sigmoid(logits), rng) if drawn is None else drawn
+    """1 with probability sigmoid(logit), else 0, in the shape and precision of the logits, which stay as they are."""
+    return flip(logits.copy(), rng)
 
 
 def draw(p: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """1 with probability p, else 0, in the shape and precision of p."""
-    drawn = _by_kernel("bernoulli", p, rng)
-    return (rng.random(p.shape, dtype=p.dtype) < p).astype(p.dtype) if drawn is None else drawn
+    if kernels := _kernels(p, rng):
+        drawn = np.empty_like(p)
+        kernels.bernoulli(*rng.take((p.size + 1) // 2), p.reshape(-1), drawn.reshape(-1))
+        return drawn
+    return (rng.random(p.shape, dtype=p.dtype) < p).astype(p.dtype)
 
 
-def _by_kernel(name: str, numbers: np.ndarray, rng: np.random.Generator) -> np.ndarray | None:
-    """Single precision from a stream, one pass over the numbers; None where NumPy has to go the long way round."""
+def _kernels(numbers: np.ndarray, rng: np.random.Generator) -> Any:
+    """The kernels that draw in one pass: single precision, from a stream. None where NumPy goes the long way round."""
     from minigen.kernels import stream as streams
 
-    if not isinstance(rng, streams.Stream) or numbers.dtype != np.float32 or not numbers.flags.c_contiguous:
-        return None
-    drawn = np.empty_like(numbers)
-    getattr(streams.kernels, name)(*rng.take((numbers.size + 1) // 2), numbers.reshape(-1), drawn.reshape(-1))
-    return drawn
+    flat = numbers.dtype == np.float32 and numbers.flags.c_contiguous
+    return streams.kernels if flat and isinstance(rng, streams.Stream) else None
 
 
 def log_odds(data: np.ndarray) -> np.ndarray:

@@ -14,7 +14,7 @@ import numpy as np
 
 from .jit import jit, jit_exact
 from .math32 import expm1_32, sigmoid32
-from .random import fires, uniforms
+from .random import lights, uniforms
 
 f32, f64, u64 = np.float32, np.float64, np.uint64
 
@@ -55,7 +55,7 @@ def hidden_step(key, counter, z, c, score, last, beta, log_w, h):
         uniforms(key, u64(counter) + u64(q * n // 2), u[:n + odd])
         row = u[odd:]
         for j in range(n):
-            drawn[j] = fires(row[j], sigmoid32(f32(beta) * t[j]))
+            drawn[j] = lights(row[j], f32(beta) * t[j])
 
 
 @jit_exact
@@ -70,7 +70,7 @@ def visible_step(key, counter, z, a, b, beta, v, score):
         uniforms(key, u64(counter) + u64(q * n // 2), u[:n + odd])
         row = u[odd:]
         for i in range(n):
-            drawn[i] = fires(row[i], sigmoid32(f32(1.0 - beta) * a[i] + f32(beta) * (t[i] + b[i])))
+            drawn[i] = lights(row[i], f32(1.0 - beta) * a[i] + f32(beta) * (t[i] + b[i]))
         score[q] = dot_difference(drawn, a, b)
 
 

@@ -10,8 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from .jit import jit_exact
-from .math32 import sigmoid32
-from .random import fires, uniforms
+from .random import sigmoid_bernoulli
 
 f32, u64 = np.float32, np.uint64
 
@@ -50,21 +49,11 @@ def add_active_rows(x, W, z):
 
 @jit_exact
 def flip(key, counter, z, b):
-    """z <- [u < sigmoid(z + b)], the draw of `random.bias_sigmoid_bernoulli` in the place of the sums.
-
-    z: (n, m), b: (m,). Nothing but z goes through the caches: W, of the products before and after, keeps its place.
-    """
-    m = z.shape[1]
-    u, p = np.empty(m + 1, np.float32), np.empty(m, np.float32)
+    """z <- [u < sigmoid(z + b)]: inputs become the draw of `random.sigmoid_bernoulli`. z: (n, m), b: (m,)"""
     for i in range(z.shape[0]):
-        row, first = z[i], i * m
-        odd = first % 2  # a row that begins in the middle of a pair
-        uniforms(key, u64(counter) + u64(first // 2), u[:m + odd])
-        drawn = u[odd:]
-        for j in range(m):
-            p[j] = sigmoid32(row[j] + b[j])
-        for j in range(m):
-            row[j] = fires(drawn[j], p[j])
+        for j in range(z.shape[1]):
+            z[i, j] += b[j]
+    sigmoid_bernoulli(key, counter, z.reshape(-1))
 
 
 @jit_exact

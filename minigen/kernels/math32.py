@@ -75,6 +75,27 @@ def sigmoid32(x):
 
 
 @inline
+def odds32(t):
+    """e^-t = 2^s, s = -t log2 e: the odds against a unit of logit t; inf for s > 127, 0 for s < -125. Not for nan.
+
+    Half the work of exp32, for draws: 1 / (1 + e^-t) comes within 5e-8 of sigmoid(t), e^-t itself within 4e-6 e^-t.
+    The polynomial is a minimax fit of 2^f on [-1/2, 1/2] that is 1 at 0.
+    """
+    s = t * f32(-1.44269504088896341)
+    shifted = s + f32(12582912.0)  # 1.5 2^23: the last bits are those of round(s)
+    f = s - (shifted - f32(12582912.0))
+    p = f32(1.3265107987e-3)
+    p = p * f + f32(9.6715008840e-3)
+    p = p * f + f32(5.5507324636e-2)
+    p = p * f + f32(2.4022242427e-1)
+    p = p * f + f32(6.9314700365e-1)
+    p = p * f + f32(1.0)
+    e = i32(f32(p).view(i32) + i32(f32(shifted).view(i32) << i32(23))).view(f32)
+    e = f32(np.inf) if s > f32(127.0) else e
+    return f32(0.0) if s < f32(-125.0) else e
+
+
+@inline
 def softplus32(x):
     """max(x, 0) + log(1 + e^{-|x|})"""
     e = exp32(-abs(x))

@@ -20,14 +20,12 @@ import math
 import numpy as np
 
 from .jit import inline, jit_exact
-from .math32 import log32, sigmoid32
+from .math32 import log32, odds32
 
 f32, f64, i32, u32, u64 = np.float32, np.float64, np.int32, np.uint32, np.uint64
 
 LARGEST_NORMAL, LARGEST_NORMAL64 = 6.77, 8.66
 """No normal number can lie further out: sqrt(66 log 2) in single, sqrt(108 log 2) in double precision."""
-
-CHUNK = 1024  # uniforms held in the first cache between the loop that draws them and the loop that compares
 
 _MULTIPLIER, _WEYL, _LOW = u64(0xD256D193), u64(0x9E3779B9), u64(0xFFFFFFFF)
 
@@ -131,6 +129,13 @@ def fires(u, p):
     return f32(1.0) if u < p else (f32(0.0) if p == p else p)
 
 
+@inline
+def lights(u, t):
+    """1 where u < sigmoid(t), else 0, by u (1 + e^-t) < 1: no division; nan where t is nan"""
+    lit = f32(1.0) if u * (f32(1.0) + odds32(t)) < f32(1.0) else f32(0.0)
+    return lit if t == t else t
+
+
 @jit_exact
 def words(key, counter, out):
     """out_2k, out_2k+1 <- the words a, b of block counter + k. out: uint32, of even length"""
@@ -208,41 +213,22 @@ def normals64(key, counter, out):
 @jit_exact
 def bernoulli(key, counter, p, out):
     """out_i <- [u_i < p_i]: 1 with probability p_i rounded up to a multiple of 2^-24; never for 0, always for 1"""
-    u = np.empty(CHUNK, np.float32)
-    for start in range(0, out.size, CHUNK):
-        p_part, part = p[start:start + CHUNK], out[start:start + CHUNK]  # slices: `start + j` would not be vectorised
-        uniforms(key, u64(counter) + u64(start // 2), u[:part.size])
-        for j in range(part.size):
-            part[j] = fires(u[j], p_part[j])
+    for k in range(out.size // 2):
+        a, b = philox(key, u64(counter) + u64(k))
+        out[2 * k] = fires(uniform24(a), p[2 * k])
+        out[2 * k + 1] = fires(uniform24(b), p[2 * k + 1])
+    if out.size % 2:
+        a, b = philox(key, u64(counter) + u64(out.size // 2))
+        out[out.size - 1] = fires(uniform24(a), p[out.size - 1])
 
 
 @jit_exact
-def sigmoid_bernoulli(key, counter, logits, out):
-    """out_i <- [u_i < sigmoid(t_i)]"""
-    u = np.empty(CHUNK, np.float32)
-    for start in range(0, out.size, CHUNK):
-        t, part = logits[start:start + CHUNK], out[start:start + CHUNK]
-        uniforms(key, u64(counter) + u64(start // 2), u[:part.size])
-        for j in range(part.size):
-            part[j] = fires(u[j], sigmoid32(t[j]))
-
-
-@jit_exact
-def bias_sigmoid_bernoulli(key, counter, z, b, p, out):
-    """p <- sigmoid(z + b),  out <- [u < p]. z, p, out: (n, m), b: (m,); element (i, j) is number i m + j of the draw.
-
-    One half-step of block Gibbs sampling of an RBM. p may be z itself, at four times the cost: see `gibbs.flip`.
-    """
-    u = np.empty(CHUNK + 1, np.float32)
-    m = z.shape[1]
-    for i in range(z.shape[0]):
-        for start in range(0, m, CHUNK):
-            first, stop = i * m + start, min(start + CHUNK, m)
-            odd = first % 2  # a row that begins in the middle of a pair
-            uniforms(key, u64(counter) + u64(first // 2), u[:stop - start + odd])
-            z_part, b_part, u_part = z[i, start:stop], b[start:stop], u[odd:]
-            p_part, part = p[i, start:stop], out[i, start:stop]
-            for j in range(stop - start):
-                p_part[j] = sigmoid32(z_part[j] + b_part[j])
-            for j in range(stop - start):
-                part[j] = fires(u_part[j], p_part[j])
+def sigmoid_bernoulli(key, counter, t):
+    """t_i <- [u_i < sigmoid(t_i)]: logits become the draw, 1 with a probability within 1.1e-7 of sigmoid(t_i)"""
+    for k in range(t.size // 2):
+        a, b = philox(key, u64(counter) + u64(k))
+        t[2 * k] = lights(uniform24(a), t[2 * k])
+        t[2 * k + 1] = lights(uniform24(b), t[2 * k + 1])
+    if t.size % 2:
+        a, b = philox(key, u64(counter) + u64(t.size // 2))
+        t[t.size - 1] = lights(uniform24(a), t[t.size - 1])

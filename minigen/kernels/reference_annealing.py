@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .reference_math32 import sigmoid32
-from .reference_random import bernoulli
+from .reference_random import sigmoid_bernoulli
 
 f32 = np.float32
 
@@ -21,13 +20,15 @@ def hidden_step(key: int, counter: int, z: np.ndarray, c: np.ndarray, score: np.
     """log w <- log w + log f_beta(v) - log f_last(v), then h ~ sigmoid(beta (z + c)); z <- z + c"""
     z += c
     log_w += (beta - last) * score + log_ratio(z, last, beta)
-    bernoulli(key, counter, sigmoid32(f32(beta) * z), h)
+    np.multiply(f32(beta), z, out=h)
+    sigmoid_bernoulli(key, counter, h)
 
 
 def visible_step(key: int, counter: int, z: np.ndarray, a: np.ndarray, b: np.ndarray, beta: float, v: np.ndarray,
                  score: np.ndarray) -> None:
     """v ~ sigmoid((1 - beta) a + beta (z + b)), score <- (b - a)'v"""
-    bernoulli(key, counter, sigmoid32(f32(1 - beta) * a + f32(beta) * (z + b)), v)
+    v[...] = f32(1 - beta) * a + f32(beta) * (z + b)
+    sigmoid_bernoulli(key, counter, v)
     score[...] = dot_difference(v, a, b)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .reference_random import bias_sigmoid_bernoulli
+from .reference_random import sigmoid_bernoulli
 
 
 def strangers(x: np.ndarray) -> int:
@@ -21,7 +21,8 @@ def add_active_rows(x: np.ndarray, W: np.ndarray, z: np.ndarray) -> None:
 
 def flip(key: int, counter: int, z: np.ndarray, b: np.ndarray) -> None:
     """z <- [u < sigmoid(z + b)]"""
-    bias_sigmoid_bernoulli(key, counter, z, b, np.empty_like(z), z)
+    z += b
+    sigmoid_bernoulli(key, counter, z)
 
 
 def sweeps(key: int, counter: int, W: np.ndarray, WT: np.ndarray, b: np.ndarray, c: np.ndarray, v: np.ndarray,

@@ -7,21 +7,6 @@ import numpy as np
 f32, i32 = np.float32, np.int32
 
 
-def exp32(x: np.ndarray) -> np.ndarray:
-    """e^x = 2^n e^r with n = round(x / log 2)"""
-    y = np.where(np.isnan(x), f32(0.0), np.clip(x, f32(-87.0), f32(88.0)))
-    n = np.floor(y * f32(1.44269504088896341) + f32(0.5))
-    r = y - n * f32(0.693359375) - n * f32(-2.12194440e-4)
-    p = f32(1.9875691500e-4)
-    for c in (1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1):
-        p = p * r + f32(c)
-    p = p * r * r + r + f32(1.0)
-    e = p * ((n.astype(i32) + i32(127)) << i32(23)).view(f32)
-    e = np.where(x < f32(-87.0), f32(0.0), e)
-    e = np.where(x > f32(88.0), f32(np.inf), e)
-    return np.where(np.isnan(x), x, e)
-
-
 def log32(x: np.ndarray) -> np.ndarray:
     """log x = e log 2 + log m for x = m 2^e; x positive and normal"""
     b = x.view(i32) - i32(0x3F3504F3)
@@ -35,6 +20,14 @@ def log32(x: np.ndarray) -> np.ndarray:
     return m + (m * z * p + e * f32(-2.12194440e-4) - f32(0.5) * z) + e * f32(0.693359375)
 
 
-def sigmoid32(x: np.ndarray) -> np.ndarray:
-    """1 / (1 + e^{-x})"""
-    return f32(1.0) / (f32(1.0) + exp32(-x))
+def odds32(t: np.ndarray) -> np.ndarray:
+    """e^-t = 2^s, s = -t log2 e; inf for s > 127, 0 for s < -125"""
+    with np.errstate(invalid="ignore", over="ignore"):  # of infinite t
+        s = t * f32(-1.44269504088896341)
+        shifted = s + f32(12582912.0)
+        f = s - (shifted - f32(12582912.0))
+        p = f32(1.3265107987e-3)
+        for c in (9.6715008840e-3, 5.5507324636e-2, 2.4022242427e-1, 6.9314700365e-1, 1.0):
+            p = p * f + f32(c)
+    e = (p.view(i32) + (shifted.view(i32) << i32(23))).view(f32)
+    return np.where(s < f32(-125.0), f32(0.0), np.where(s > f32(127.0), f32(np.inf), e))

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from .reference_math32 import log32, sigmoid32
+from .reference_math32 import log32, odds32
 
 f32, i32, u32, u64 = np.float32, np.int32, np.uint32, np.uint64
 
@@ -66,16 +66,13 @@ def bernoulli(key: int, counter: int, p: np.ndarray, out: np.ndarray) -> None:
     out[...] = np.where(np.isnan(p), p, u.reshape(out.shape) < p)
 
 
-def sigmoid_bernoulli(key: int, counter: int, logits: np.ndarray, out: np.ndarray) -> None:
-    """out_i <- [u_i < sigmoid(t_i)]"""
-    bernoulli(key, counter, sigmoid32(logits), out)
-
-
-def bias_sigmoid_bernoulli(key: int, counter: int, z: np.ndarray, b: np.ndarray, p: np.ndarray,
-                           out: np.ndarray) -> None:
-    """p <- sigmoid(z + b),  out <- [u < p]"""
-    p[...] = sigmoid32(z + b)
-    bernoulli(key, counter, p, out)
+def sigmoid_bernoulli(key: int, counter: int, t: np.ndarray) -> None:
+    """t_i <- [u_i < sigmoid(t_i)], by u (1 + e^-t) < 1; nan where t is nan"""
+    u = np.empty(t.size, f32)
+    uniforms(key, counter, u)
+    with np.errstate(invalid="ignore"):  # u = 0 where e^-t is inf
+        lit = u.reshape(t.shape) * (f32(1.0) + odds32(t)) < 1
+    t[...] = np.where(np.isnan(t), t, lit)
 
 
 def _quarter(word: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -16,6 +16,7 @@ import pytest
 from minigen.kernels import random as kernels
 from minigen.kernels import reference_random as twins
 from minigen.kernels.jit import jit_exact
+from minigen.kernels.math32 import sigmoid32
 
 f32, u32, u64 = np.float32, np.uint32, np.uint64
 JIT = not numba.config.DISABLE_JIT
@@ -30,7 +31,7 @@ VECTORS = [  # rounds, counter words, key, result: Random123, tests/kat_vectors
     (10, (0x243F6A88, 0x85A308D3), 0x13198A2E, (0xDD7CE038, 0xF62A4C12)),
 ]
 PLAIN = {"words": u32, "uniforms": f32, "uniforms64": float, "normals": f32, "normals64": float}
-FUSED = ("bernoulli", "sigmoid_bernoulli", "bias_sigmoid_bernoulli")
+FUSED = ("bernoulli", "sigmoid_bernoulli")
 
 
 def drawn(room, name, key, counter, n):
@@ -65,30 +66,47 @@ def test_kernel_and_twin_give_the_same_bits(name, counter):
                                                                                n).tobytes()
 
 
-@pytest.mark.parametrize("shape", [(1, 1), (3, 5), (7, 33), (2, 1025), (1, 2051), (0, 4), (4, 0)])
-def test_fused_kernel_and_twin_give_the_same_bits(shape):
-    rng = np.random.default_rng(sum(shape))
-    z, b = (20 * rng.standard_normal(shape)).astype(f32), rng.standard_normal(shape[1]).astype(f32)
-    z.reshape(-1)[:8] = np.array([np.nan, np.inf, -np.inf, 200, -200, 88, -87, 0], f32)[:z.size]
+@pytest.mark.parametrize("n", [0, 1, 2, 9, 2050, 2051])
+def test_draws_of_kernel_and_twin_have_the_same_bits(n):
+    t, p = (scale * np.random.default_rng(n).standard_normal(n).astype(f32) for scale in (20, 1))
+    for x in (t, p):
+        x[:8] = np.array([np.nan, np.inf, -np.inf, 200, -200, 88, -87, 0], f32)[:n]
     results = []
     for room in (kernels, twins):
-        p, out, again, last = (np.full(shape, 7, f32) for _ in range(4))
+        lit, fired = t.copy(), np.full(n, 7, f32)
         with np.errstate(all="ignore"):
-            room.bias_sigmoid_bernoulli(u32(5), u64(9), z, b, p, out)
-            room.sigmoid_bernoulli(u32(5), u64(9), (z + b).reshape(-1), again.reshape(-1))
-            room.bernoulli(u32(5), u64(9), p.reshape(-1), last.reshape(-1))
-        assert out.tobytes() == again.tobytes() == last.tobytes(), "one definition, fused or not"
-        assert np.array_equal(np.isnan(out), np.isnan(p)) and np.array_equal(np.isnan(p), np.isnan(z + b))
-        results.append((p.tobytes(), out.tobytes()))
+            room.sigmoid_bernoulli(u32(5), u64(9), lit)
+            room.bernoulli(u32(5), u64(9), p, fired)
+        assert np.array_equal(np.isnan(lit), np.isnan(t)) and np.array_equal(np.isnan(fired), np.isnan(p))
+        results.append((lit.tobytes(), fired.tobytes()))
     assert results[0] == results[1]
 
 
-def test_probabilities_may_take_the_place_of_pre_activations():
-    z, b = np.linspace(-3, 3, 35, dtype=f32).reshape(5, 7), np.ones(7, f32)
-    p, out, again = np.empty_like(z), np.empty_like(z), np.empty_like(z)
-    kernels.bias_sigmoid_bernoulli(u32(1), u64(2), z, b, p, out)
-    kernels.bias_sigmoid_bernoulli(u32(1), u64(2), z, b, z, again)
-    assert np.array_equal(p, z) and np.array_equal(out, again)
+def thresholds(t):
+    """How many of the 2^24 uniforms light a unit of logit t, over 2^24: by bisection, as fewer do for larger u."""
+    def loop(u, t, out):
+        for i in range(t.size):
+            out[i] = kernels.lights(u[i], t[i])
+
+    lights, low, high = jit_exact(loop), np.zeros(t.size, int), np.full(t.size, 2**24)
+    while (high > low).any():
+        middle, out = (low + high) // 2, np.empty_like(t)
+        with np.errstate(all="ignore"):
+            lights((middle / 2**24).astype(f32), t, out)
+        low, high = np.where(out == 1, middle + 1, low), np.where(out == 1, high, middle)
+    return low / 2**24
+
+
+def test_a_unit_lights_with_the_probability_of_its_logit():
+    t = np.linspace(-20, 20, 4001 if JIT else 41).astype(f32)
+    p = 1 / (1 + np.exp(-t.astype(float)))
+    assert np.abs(thresholds(t) - p).max() < 1.1e-7
+    assert np.abs(thresholds(t * f32(1.00001)) - p).max() > 1e-6, "the measure sees a logit one hundred-thousandth off"
+
+
+def test_units_that_must_or_must_not_light():
+    t = np.array([0, 18, 90, 1e30, np.inf, -89, -1e30, -np.inf], f32)
+    assert np.array_equal(thresholds(t), [0.5, 1, 1, 1, 1, 0, 0, 0])
 
 
 @pytest.mark.parametrize("name", PLAIN)
@@ -180,12 +198,12 @@ def test_every_kernel_has_a_twin_of_the_same_signature():
 
 @pytest.mark.skipif(not JIT, reason="NUMBA_DISABLE_JIT is set: nothing is compiled")
 @pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="the names of the registers are those of x86")
-@pytest.mark.parametrize("name", ["uniform_pairs", "normal_pairs", "bias_sigmoid_bernoulli"])
+@pytest.mark.parametrize("name", ["uniform_pairs", "normal_pairs", "bernoulli", "sigmoid_bernoulli"])
 def test_the_loops_run_on_vector_registers_and_round_every_step(name):
-    fresh, row = numba.njit(error_model="numpy")(getattr(kernels, name).py_func), np.empty((1, 4), f32)
-    fresh(u32(0), u64(0), *((row, row[0], row, row) if name.startswith("bias") else (row[0],)))
+    fresh, row = numba.njit(error_model="numpy")(getattr(kernels, name).py_func), np.empty(4, f32)
+    fresh(u32(0), u64(0), *((row, row.copy()) if name == "bernoulli" else (row,)))
     (assembly,) = fresh.inspect_asm().values()
-    for operation in ("divps",) if name.startswith("bias") else ("pmuludq", "mulps"):
+    for operation in ("pmuludq", "mulps"):
         assert re.search(rf"v?{operation}\s.*[xyz]mm", assembly), f"no {operation} on vectors"
     assert not re.search(r"vfn?m(add|sub)", assembly), "two operations rounded as one: other bits on another machine"
     assert not re.search(r"call.*\b(logf?|sinf?|cosf?|expf?)\b", assembly)
@@ -197,16 +215,14 @@ def test_fused_kernels_cost_what_their_parts_cost():
     @jit_exact
     def sigmoids(x, out):
         for i in range(x.size):
-            out[i] = kernels.sigmoid32(x[i])
+            out[i] = sigmoid32(x[i])
 
-    key, counter, z, b = u32(1), u64(2), np.linspace(-4, 4, 50_000, dtype=f32).reshape(100, 500), np.ones(500, f32)
-    p, out = np.full_like(z, 0.5), np.empty_like(z)
+    key, counter, z, out = u32(1), u64(2), np.linspace(-4, 4, 50_000, dtype=f32), np.empty(50_000, f32)
     calls = {
-        "uniforms": lambda: kernels.uniforms(key, counter, out.reshape(-1)),
-        "sigmoids": lambda: sigmoids(z.reshape(-1), out.reshape(-1)),
-        "bernoulli": lambda: kernels.bernoulli(key, counter, z.reshape(-1), out.reshape(-1)),
-        "sigmoid_bernoulli": lambda: kernels.sigmoid_bernoulli(key, counter, z.reshape(-1), out.reshape(-1)),
-        "bias_sigmoid_bernoulli": lambda: kernels.bias_sigmoid_bernoulli(key, counter, z, b, p, out),
+        "uniforms": lambda: kernels.uniforms(key, counter, out),
+        "sigmoids": lambda: sigmoids(z, out),
+        "bernoulli": lambda: kernels.bernoulli(key, counter, z, out),
+        "sigmoid_bernoulli": lambda: kernels.sigmoid_bernoulli(key, counter, z),
     }
     best = dict.fromkeys(calls, math.inf)
     for _ in range(40):
@@ -216,4 +232,4 @@ def test_fused_kernels_cost_what_their_parts_cost():
             best[name] = min(best[name], time.perf_counter() - start)
     parts = best["uniforms"] + best["sigmoids"]
     assert best["bernoulli"] < 2 * best["uniforms"]
-    assert best["sigmoid_bernoulli"] < 2 * parts and best["bias_sigmoid_bernoulli"] < 2 * parts
+    assert best["sigmoid_bernoulli"] < 1.5 * parts

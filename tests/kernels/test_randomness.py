@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from scipy import special, stats
 
+from minigen.energy.sampling import gibbs_kernels
 from minigen.kernels import reference_random as twins
-from minigen.kernels.stream import Stream, kernels
+from minigen.kernels.stream import Stream
 
 ALPHA = 1e-6
 N = 1 << 19
@@ -206,13 +207,14 @@ def test_bernoulli_fires_with_its_probability():
 def test_gibbs_units_fire_with_their_probability():
     """An odd number of columns, so that rows begin in the middle of a pair."""
     rows, b = 30_000, np.linspace(-2, 2, 9, dtype=f32)
-    z = np.tile(np.array([0, 1, -1, 3, -3, 300, -300, 0.5, 20], f32), (rows, 1))
-    p, out = np.empty_like(z), np.empty_like(z)
-    kernels.bias_sigmoid_bernoulli(*stream().take(z.size), z, b, p, out)
-    assert p[0, 5] == 1 and p[0, 6] == 0 and np.allclose(p[0], special.expit(z[0] + b.astype(float)), rtol=1e-6)
-    assert frequencies_fit(out.sum(0, dtype=float), p[0], rows) > ALPHA
+    logits = np.array([0, 1, -1, 3, -3, 300, -300, 0.5, 20], f32)
+    out, p = np.tile(logits, (rows, 1)), special.expit(logits + b.astype(float))
+    gibbs_kernels().flip(*stream().take(out.size), out, b)
+    p[5:7] = 1, 0  # for good, not almost
+    assert frequencies_fit(out.sum(0, dtype=float), p, rows) > ALPHA
+    assert frequencies_fit(out.sum(0, dtype=float), special.expit(logits), rows) < ALPHA, "without its bias"
     agree = (out[:, :-1] == out[:, 1:])[:, [0, 1, 2]]  # neighbours are independent
-    expected = p[0, :3] * p[0, 1:4] + (1 - p[0, :3]) * (1 - p[0, 1:4])
+    expected = p[:3] * p[1:4] + (1 - p[:3]) * (1 - p[1:4])
     assert frequencies_fit(agree.sum(0), expected, rows) > ALPHA
 
 
