@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .sampling import flip, stream
+from .sampling import flip, fused_kernels, stream
 
 
 class Rows:
@@ -20,16 +20,13 @@ class Rows:
     """
 
     def __init__(self, machine: Any, n: int):
-        from minigen.kernels import fused, reference_fused  # here, because it costs Numba's import
-        from minigen.nn import compiles
-
         self.machine, self.n = machine, n
         dtype = machine.W[0].dtype
         self.values = [np.zeros((n, size), dtype) for size in machine.sizes]
         self._logits = [np.empty_like(v) for v in self.values]
         self._above = [np.empty_like(v) for v in self.values]
         self._drive: np.ndarray | None = None
-        self._squash = (fused if compiles() and dtype == np.float32 else reference_fused).bias_sigmoid
+        self._squash = fused_kernels(*self.values).bias_sigmoid
 
     def take(self, states: list[np.ndarray]) -> Rows:
         """Write the states of the layers into `values`; the rows themselves."""

@@ -10,7 +10,7 @@ from minigen import autodiff as ad
 from minigen import nn
 from minigen.distributions.likelihood import Likelihood
 
-from .sampling import coins, flip, gibbs_kernels, log_odds, sigmoid_softplus, stranger, stream
+from .sampling import coins, flip, fused_kernels, gibbs_kernels, log_odds, stranger, stream
 
 LARGEST_SIDE = 25
 """Units of the side that is enumerated: 2^25 states beside 784 units take ten seconds."""
@@ -135,16 +135,15 @@ class RBM(nn.Module):
         v: (n, D), logits: (n, H), fantasies: (m, D), fantasy_logits: (m, H); one product for both phases. Infinite
         where free energies are so large that their precision no longer tells one nat from the next.
         """
-        n, m = len(v), len(fantasies)
+        n, m, db, dc = len(v), len(fantasies), into["b"], into["c"]
         signed, hidden = (np.empty((n + m, size), self.c.dtype) for size in (self.b.size, self.c.size))
-        np.multiply(v, -1 / n, out=signed[:n], dtype=signed.dtype)
-        np.multiply(fantasies, 1 / m, out=signed[n:], dtype=signed.dtype)
-        data, dreamt = sigmoid_softplus(logits, hidden[:n]) / n, sigmoid_softplus(fantasy_logits, hidden[n:]) / m
+        phase = fused_kernels(v, logits, fantasies, fantasy_logits, db, dc).phase
+        db[...] = dc[...] = 0
+        data = phase(v, logits, -1 / n, signed[:n], hidden[:n], db, dc) / n
+        dreamt = phase(fantasies, fantasy_logits, 1 / m, signed[n:], hidden[n:], db, dc) / m
         np.dot(signed.T, hidden, out=into["W"])
-        np.dot(np.ones(n + m, signed.dtype), signed, out=into["b"])
-        np.dot(np.repeat([-1 / n, 1 / m], [n, m]).astype(hidden.dtype), hidden, out=into["c"])
         told = max(data, dreamt) * np.finfo(hidden.dtype).eps < 1
-        return float(into["b"] @ self.b.data) - data + dreamt if told else np.inf
+        return float(db @ self.b.data) - data + dreamt if told else np.inf
 
     def check(self, v: np.ndarray) -> None:
         """Raises ValueError unless v is rows of zeros and ones, at least one row."""

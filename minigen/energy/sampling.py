@@ -75,11 +75,9 @@ def stranger(v: np.ndarray) -> Any:
     return v[strange][0] if strange.any() else None
 
 
-def sigmoid_softplus(logits: np.ndarray, p: np.ndarray) -> float:
-    """p <- sigmoid(logits);  the sum of softplus(logits), for gradient and value of a free energy in one pass."""
-    from minigen.kernels import fused
+def fused_kernels(*arrays: np.ndarray) -> Any:
+    """The fused kernels where all arrays are contiguous and in single precision, else their twins."""
+    from minigen.kernels import fused, reference_fused  # here, because they cost Numba's import
 
-    if compiles() and logits.dtype == p.dtype == np.float32 and logits.flags.c_contiguous and p.flags.c_contiguous:
-        return fused.sigmoid_softplus(logits, p)
-    p[...] = ad.sigmoid(logits)
-    return float(ad.softplus(logits).sum(dtype=np.float64))
+    flat = all(a.dtype == np.float32 and a.flags.c_contiguous for a in arrays)
+    return fused if flat and compiles() else reference_fused

@@ -39,18 +39,27 @@ def bias_sigmoid(z, b):
 
 
 @jit
-def sigmoid_softplus(t, p):
-    """p <- sigmoid(t); the sum of softplus(t) = max(t, 0) - log max(p, 1 - p), a logarithm for every 64 numbers."""
-    total, t_flat, flat = 0.0, t.reshape(-1), p.reshape(-1)
-    for start in range(0, flat.size, 64):  # 64 factors of at least 1/2 stay above the smallest normal number
-        t_part, part = t_flat[start:start + 64], flat[start:start + 64]
-        rest, product = f32(0.0), f32(1.0)
-        for j in range(part.size):
-            part[j] = sigmoid32(t_part[j])
-        for j in range(part.size):
-            rest += t_part[j] if t_part[j] > f32(0.0) else f32(0.0)
-            product *= part[j] if part[j] > f32(0.5) else f32(1.0) - part[j]
-        total += rest - np.log(product)
+def phase(x, t, weight, rows, p, db, dc):
+    """One phase of an RBM's gradient: rows <- weight x, p <- sigmoid(t), db and dc grow by the columns of rows and
+    weight p. The sum of softplus(t) = max(t, 0) - log max(p, 1 - p). x, rows: (n, D), t, p: (n, m), db: (D,), dc: (m,)
+    """
+    w, total = f32(weight), 0.0
+    for i in range(x.shape[0]):
+        row, units = rows[i], p[i]
+        for j in range(row.size):
+            row[j] = w * x[i, j]
+        for j in range(row.size):
+            db[j] += row[j]
+        for j in range(units.size):
+            units[j] = sigmoid32(t[i, j])
+        for j in range(units.size):
+            dc[j] += w * units[j]
+        for start in range(0, units.size, 120):  # 120 factors of at least 1/2 stay above the smallest normal number
+            logits, part, rest, product = t[i, start:start + 120], units[start:start + 120], f32(0.0), f32(1.0)
+            for j in range(part.size):
+                rest += logits[j] if logits[j] > f32(0.0) else f32(0.0)
+                product *= part[j] if part[j] > f32(0.5) else f32(1.0) - part[j]
+            total += rest - np.log(product)
     return total
 
 

@@ -118,10 +118,12 @@ def arguments(name, rng):
     made = {"z": rng.standard_normal((n, m)), "b": rng.standard_normal(m), "g": rng.standard_normal((n, m)),
             "y": np.tanh(rng.standard_normal((n, m))), "t": 5 * rng.standard_normal((n, m)),
             "x": (rng.random((n, m)) < 0.5), "d": np.zeros((n, m)), "p": np.zeros((n, m)),
-            "db": np.zeros(m), "out": np.zeros(n)}
+            "db": np.zeros(m), "out": np.zeros(n), "rows": np.zeros((n, m)), "dc": np.ones(m), "weight": np.array(0.3)}
     if name == "bernoulli_cotangent":
         made["g"] = rng.standard_normal(n)
-    return [made[p].astype(f32) for p in inspect.signature(getattr(reference_fused, name)).parameters]
+    if name == "phase":  # more hidden units than a logarithm is taken of
+        made |= {"t": 5 * rng.standard_normal((n, 500)), "p": np.zeros((n, 500)), "dc": np.ones(500)}
+    return [made[p].astype(f32)[()] for p in inspect.signature(getattr(reference_fused, name)).parameters]
 
 
 TWINS = [name for name, f in vars(reference_fused).items() if inspect.isfunction(f)]
