@@ -154,6 +154,15 @@ def test_a_nan_comes_out_where_one_went_in(name):
     assert np.isnan(made[0][2, 3] if name == "bias_tanh" else made[-1][2])
 
 
+@pytest.mark.parametrize("logit, total", [(np.nan, np.nan), (np.inf, np.inf), (1e4, 5e6), (-1e4, 0), (0, 500 * np.log(2))])
+def test_a_phase_sums_free_energies_of_any_size(logit, total):
+    x, t, _, rows, p, db, dc = arguments("phase", np.random.default_rng(0))
+    t[...] = 0
+    t[3] = logit
+    with np.errstate(all="ignore"):
+        assert fused.phase(x, t, f32(0.5), rows, p, db, dc) == pytest.approx(6 * 500 * np.log(2) + total, nan_ok=True)
+
+
 @pytest.mark.skipif(numba.config.DISABLE_JIT, reason="NUMBA_DISABLE_JIT is set: nothing is compiled")
 def test_the_loops_are_vector_instructions():
     kernel = numba.njit(fastmath=FAST_MATH, error_model="numpy")(fused.bernoulli_cotangent.py_func)
