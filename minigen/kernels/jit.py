@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 import numba
@@ -13,8 +16,19 @@ from numba.core.caching import FunctionCache
 FAST_MATH = {"contract", "reassoc", "nsz", "arcp", "afn"}
 
 
+@cache
+def _room() -> str:
+    """What all files of this folder say: kernels inline functions of each other's files."""
+    files = sorted(Path(__file__).parent.glob("*.py"))
+    return sha256(b"\0".join(file.read_bytes() for file in files)).hexdigest()
+
+
 class _Cache(FunctionCache):
-    """Compiled code kept on disk between processes, where there is room for it."""
+    """Compiled code kept on disk between processes, where there is room for it, until a file of this folder changes."""
+
+    def __init__(self, kernel: Callable):
+        super().__init__(kernel)
+        self._cache_file._source_stamp = (self._cache_file._source_stamp, _room())  # Numba's own is of one file
 
     def save_overload(self, sig: Any, data: Any) -> None:
         try:

@@ -1,12 +1,16 @@
 """Kernels are kept between processes where that is possible, and run where it is not."""
 
 import errno
+import shutil
+import subprocess
+import sys
 
 import numba
 import numpy as np
 import pytest
 from numba.core.caching import FunctionCache, IndexDataCacheFile
 
+from minigen.kernels.jit import __file__ as jit_file
 from minigen.kernels.jit import jit
 
 pytestmark = pytest.mark.skipif(numba.config.DISABLE_JIT, reason="NUMBA_DISABLE_JIT is set: nothing is compiled")
@@ -30,6 +34,22 @@ def test_compiled_code_is_kept_and_found_again(tmp_path, monkeypatch):
     assert list(tmp_path.rglob("*.nbi")) and list(tmp_path.rglob("*.nbc"))
     again = jit(double)
     assert (run(again) == 2).all() and sum(again.stats.cache_hits.values()) == 1
+
+
+def test_compiled_code_is_stale_when_a_function_inlined_from_another_file_changes(tmp_path):
+    (tmp_path / "room").mkdir()
+    shutil.copy(jit_file, tmp_path / "room" / "jit.py")
+    (tmp_path / "room" / "outer.py").write_text("from .jit import jit\nfrom .inner import step\n\n"
+                                                "@jit\ndef kernel(x):\n    x[0] = step(x[0])\n")
+    found = []
+    for change in ("+ 1.0", "+ 1.0", "+ 2.0"):
+        inner = f"from .jit import inline\n\n@inline\ndef step(x):\n    return x {change}\n"
+        (tmp_path / "room" / "inner.py").write_text(inner)
+        script = ("import numpy as np; from room.outer import kernel; x = np.zeros(1); kernel(x);"
+                  "print(x[0], sum(kernel.stats.cache_hits.values()))")
+        told = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True)
+        found.append(told.stdout.split())
+    assert found == [["1.0", "0"], ["1.0", "1"], ["2.0", "0"]]
 
 
 def test_a_cache_folder_that_cannot_be_made_does_not_stop_a_kernel(tmp_path, monkeypatch):
