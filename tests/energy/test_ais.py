@@ -1,6 +1,7 @@
 """AIS against exact log Z: unbiased by enumeration, within its interval, bounded from the other side."""
 
 import itertools
+from functools import partial
 
 import numpy as np
 import pytest
@@ -9,22 +10,13 @@ from minigen.energy import ais as room
 from minigen.energy.ais import ais, base_logits, estimated_likelihood, reverse_ais, schedule
 from minigen.energy.label_rbm import LabelRBM
 from minigen.energy.parallel_tempering import ParallelTempering
-from minigen.energy.rbm import RBM
 from minigen.kernels import annealing
 
+from . import machines
+from .machines import states
+
 D, H = 4, 3
-
-
-def random_rbm(seed=0, d=D, h=H, scale=1.0, dtype=np.float64):
-    rng = np.random.default_rng(seed)
-    rbm = RBM(d, h, rng=rng, dtype=dtype)
-    for p in rbm.parameters():
-        p.data[...] = scale * rng.standard_normal(p.shape)
-    return rbm
-
-
-def states(n):
-    return np.array(list(itertools.product((0.0, 1.0), repeat=n)))
+random_rbm = partial(machines.random_rbm, d=D, h=H)
 
 
 def tables(rbm, a, beta):
@@ -77,7 +69,7 @@ def test_a_model_without_weights_is_known_exactly():
 @pytest.mark.parametrize("seed", range(4))
 def test_the_interval_holds_the_exact_log_z(dtype, seed):
     """3 standard errors, 8 intervals: a false alarm in about 50, with the seeds fixed here none."""
-    rbm = random_rbm(seed, 30, 12, 0.7, dtype)
+    rbm = random_rbm(seed, 0.7, dtype, d=30, h=12)
     found = ais(rbm, np.random.default_rng(seed), chains=200, betas=300)
     low, high = found.interval
     assert low < rbm.log_z() < high and high - low < 1
@@ -86,7 +78,7 @@ def test_the_interval_holds_the_exact_log_z(dtype, seed):
 
 def test_both_sides_close_in_on_log_z():
     """Below on average forwards, above on average backwards from exact samples; closer with more steps."""
-    rbm = random_rbm(5, 12, 6)
+    rbm = random_rbm(5, d=12, h=6)
     truth, rng = rbm.log_z(), np.random.default_rng(6)
     p = np.exp(rbm.log_likelihood(states(12)).value)
     samples = states(12)[rng.choice(len(p), 400, p=p / p.sum())]
@@ -159,7 +151,7 @@ def test_wrong_annealing_is_rejected(slip, monkeypatch):
 
 
 def test_the_likelihood_says_that_its_log_z_is_shared():
-    rbm, v = random_rbm(1, 20, 8), (np.random.default_rng(3).random((50, 20)) < 0.5).astype(float)
+    rbm, v = random_rbm(1, d=20, h=8), (np.random.default_rng(3).random((50, 20)) < 0.5).astype(float)
     found = ais(rbm, np.random.default_rng(4), chains=100, betas=50)
     likelihood = estimated_likelihood(rbm, v, found)
     assert likelihood.kind == "estimate" and likelihood.mean_standard_error() == found.standard_error > 0

@@ -10,6 +10,8 @@ from minigen.energy.parallel_tempering import ParallelTempering
 from minigen.energy.rbm import RBM
 from minigen.training import TrainingError, fit
 
+from .machines import random_rbm, some_rows, states
+
 D, H = 5, 3
 TRAINERS = {
     "CD-1": lambda rbm, rng: ContrastiveDivergence(rbm),
@@ -19,18 +21,6 @@ TRAINERS = {
     "parallel tempering": lambda rbm, rng: ParallelTempering(rbm, chains=7, betas=(1, 0.6, 0.2, 0), rng=rng),
 }
 every_trainer = pytest.mark.parametrize("name", TRAINERS)
-
-
-def random_rbm(seed=0, scale=1.0, dtype=np.float64, d=D, h=H):
-    rng = np.random.default_rng(seed)
-    rbm = RBM(d, h, rng=rng, dtype=dtype)
-    for p in rbm.parameters():
-        p.data[...] = scale * rng.standard_normal(p.shape)
-    return rbm
-
-
-def some_rows(n=12, d=D, dtype=np.float64, seed=1):
-    return (np.random.default_rng(seed).random((n, d)) < 0.4).astype(dtype)
 
 
 def explicit(trainer, v, seed):
@@ -63,10 +53,6 @@ def test_a_model_without_products_is_differentiated_on_the_tape():
     assert not hasattr(plain, "contrast")
     for a, b in zip(*(explicit(ContrastiveDivergence(m), some_rows(), 4)[1].values() for m in (plain, random_rbm()))):
         np.testing.assert_allclose(a, b, atol=1e-12)
-
-
-def states(n):
-    return np.array([[int(b) for b in f"{i:0{n}b}"] for i in range(1 << n)], float)
 
 
 def sweep_matrix(rbm):

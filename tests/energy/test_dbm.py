@@ -18,6 +18,8 @@ from minigen.energy.dbm_training import VariationalPCD
 from minigen.kernels.stream import Stream
 from minigen.training import fit
 
+from .machines import cut, states
+
 TWO, THREE = (4, 3, 2), (4, 3, 2, 3)
 ALPHA = 1e-6
 
@@ -28,14 +30,6 @@ def random_dbm(sizes=TWO, seed=0, scale=1.0, dtype=np.float64):
     for p in dbm.parameters():
         p.data[...] = scale * rng.standard_normal(p.shape)
     return dbm
-
-
-def states(n):
-    return np.array(list(product((0.0, 1.0), repeat=n))).reshape(2**n, n)
-
-
-def cut(x, sizes):
-    return np.split(x, np.cumsum(sizes)[:-1], axis=-1)
 
 
 def log_weights(dbm, x):

@@ -1,7 +1,6 @@
 """The DBN against the enumerated joint: factors, likelihood, bound, sampler, and what adding a layer does."""
 
 from contextlib import nullcontext
-from itertools import product
 
 import numpy as np
 import pytest
@@ -14,6 +13,8 @@ from minigen.energy.dbn import DBN
 from minigen.energy.greedy import train_greedily, turn_over
 from minigen.training import fit
 
+from .machines import cut, states
+
 ALPHA = 1e-6
 
 
@@ -23,14 +24,6 @@ def random_dbn(sizes=(4, 3, 2), seed=0, scale=1.0, dtype=np.float64):
     for p in dbn.parameters():
         p.data[...] = scale * rng.standard_normal(p.shape)
     return dbn
-
-
-def states(n):
-    return np.array(list(product((0.0, 1.0), repeat=n))).reshape(2**n, n)
-
-
-def cut(x, sizes):
-    return np.split(x, np.cumsum(sizes)[:-1], axis=-1)
 
 
 def sigmoid(z):

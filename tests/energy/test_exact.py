@@ -1,5 +1,7 @@
 """The exact chain of a small RBM: against the joint written out, differences, NumPy's eigenvalues, and draws."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 
@@ -7,19 +9,11 @@ from minigen.energy import exact
 from minigen.energy.contrastive_divergence import ContrastiveDivergence
 from minigen.energy.rbm import RBM
 
+from . import machines
+from .machines import states
+
 D, H = 4, 3
-
-
-def random_rbm(seed=0, scale=1.0, d=D, h=H):
-    rng = np.random.default_rng(seed)
-    rbm = RBM(d, h, rng=rng, dtype=np.float64)
-    for p in rbm.parameters():
-        p.data[...] = scale * rng.standard_normal(p.shape)
-    return rbm
-
-
-def states(n):
-    return np.array([[int(b) for b in f"{i:0{n}b}"] for i in range(1 << n)], float)
+random_rbm = partial(machines.random_rbm, d=D, h=H)
 
 
 def joint(rbm):
@@ -48,7 +42,7 @@ def test_the_sweep_is_two_conditionals_of_the_joint(d, h):
 @shapes
 @pytest.mark.parametrize("scale", [0.5, 3.0])
 def test_the_spectrum_is_that_of_the_sweep(d, h, scale):
-    rbm = random_rbm(2, scale, d, h)
+    rbm = random_rbm(2, scale, d=d, h=h)
     values = np.sort(np.linalg.eigvals(exact.sweep_matrix(rbm)).real)[::-1][:min(1 << d, 1 << h)]
     np.testing.assert_allclose(exact.spectrum(rbm), values, atol=1e-9)
     assert exact.spectral_gap(rbm) == pytest.approx(1 - values[1], abs=1e-9)
@@ -64,12 +58,12 @@ def test_mixing_time_is_found_by_trying_every_k(scale, distance):
 
 
 def test_a_chain_that_has_nothing_to_forget():
-    one = random_rbm(0, 0.0, 1, 1)
+    one = random_rbm(0, 0.0, d=1, h=1)
     assert exact.mixing_time(one, 0.6) == 0 and exact.mixing_time(one) == 1
 
 
 def test_a_chain_that_never_arrives():
-    apart = random_rbm(0, 0.0, 1, 1)
+    apart = random_rbm(0, 0.0, d=1, h=1)
     apart.W.data[...], apart.b.data[...], apart.c.data[...] = 400, -200, -200
     with pytest.raises(ValueError, match="sweeps do not come within 0.25"):
         exact.mixing_time(apart)

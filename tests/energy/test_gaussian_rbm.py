@@ -10,6 +10,8 @@ from minigen.energy.contrastive_divergence import ContrastiveDivergence
 from minigen.energy.gaussian_rbm import GaussianRBM
 from minigen.training import fit
 
+from .machines import states
+
 D, H = 2, 3
 
 
@@ -19,10 +21,6 @@ def random_model(seed=0, d=D, h=H, scale=1.0, dtype=np.float64, learn_sigma=True
     for p, size in ((model.W, scale), (model.b, 1.0), (model.c, 1.0), (model.log_sigma, 0.4)):
         p.data[...] = size * rng.standard_normal(p.shape)
     return model
-
-
-def states(n):
-    return np.array([[int(b) for b in f"{i:0{n}b}"] for i in range(1 << n)], float)
 
 
 def numbers(model):

@@ -10,6 +10,8 @@ from minigen.energy.contrastive_divergence import ContrastiveDivergence
 from minigen.energy.label_rbm import LabelRBM
 from minigen.training import fit
 
+from .machines import states
+
 D, K, H = 3, 3, 2
 
 
@@ -19,10 +21,6 @@ def random_model(seed=0, dtype=np.float64, d=D, k=K, h=H, scale=1.2):
     for p in model.parameters():
         p.data[...] = scale * rng.standard_normal(p.shape)
     return model
-
-
-def states(n):
-    return np.array([[int(b) for b in f"{i:0{n}b}"] for i in range(1 << n)], float)
 
 
 def rows():

@@ -7,21 +7,10 @@ import pytest
 
 from minigen.energy import monitors
 from minigen.energy.monitors import HiddenUnitWarning
-from minigen.energy.rbm import RBM
+
+from .machines import random_rbm, some_rows
 
 D, H = 5, 3
-
-
-def random_rbm(seed=0, scale=1.0, dtype=np.float64, d=D, h=H):
-    rng = np.random.default_rng(seed)
-    rbm = RBM(d, h, rng=rng, dtype=dtype)
-    for p in rbm.parameters():
-        p.data[...] = scale * rng.standard_normal(p.shape)
-    return rbm
-
-
-def some_rows(n=12, seed=1, d=D):
-    return (np.random.default_rng(seed).random((n, d)) < 0.4).astype(float)
 
 
 def pseudo_by_the_joint(rbm, v):

@@ -10,19 +10,9 @@ from minigen.energy.rbm import FEW_CHAINS, RBM
 from minigen.energy.sampling import stream
 from minigen.training import fit
 
+from .machines import random_rbm, states
+
 D, H = 5, 3
-
-
-def random_rbm(seed=0, d=D, h=H, scale=1.0):
-    rng = np.random.default_rng(seed)
-    rbm = RBM(d, h, rng=rng, dtype=np.float64)
-    for p in rbm.parameters():
-        p.data[...] = scale * rng.standard_normal(p.shape)
-    return rbm
-
-
-def states(n):
-    return np.array([[int(b) for b in f"{i:0{n}b}"] for i in range(1 << n)], float)
 
 
 def joint(rbm):
@@ -42,14 +32,14 @@ def test_energy_and_free_energy():
 
 @pytest.mark.parametrize(("d", "h"), [(D, H), (H, D), (4, 4), (1, 6)])
 def test_log_z_by_either_side(d, h):
-    rbm = random_rbm(1, d, h)
+    rbm = random_rbm(1, d=d, h=h)
     W, b, c = rbm.W.data, rbm.b.data, rbm.c.data
     both = sum(np.exp(v @ W @ u + b @ v + c @ u) for v in states(d) for u in states(h))
     assert rbm.log_z() == pytest.approx(np.log(both), rel=1e-12)
 
 
 def test_log_z_of_independent_units_is_a_product():
-    rbm = random_rbm(2, 30, 18)
+    rbm = random_rbm(2, d=30, h=18)
     rbm.W.data[...] = 0
     truth = np.logaddexp(0, rbm.b.data).sum() + np.logaddexp(0, rbm.c.data).sum()
     assert rbm.log_z() == pytest.approx(truth, rel=1e-12)
