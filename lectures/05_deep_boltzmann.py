@@ -33,6 +33,7 @@ from minigen.energy.contrastive_divergence import ContrastiveDivergence, Persist
 from minigen.energy.dbm import DBM
 from minigen.energy.dbm_centred import CentredDBM
 from minigen.energy.dbm_pretraining import CopiesRBM, assemble
+from minigen.energy.dbm_rows import Rows
 from minigen.energy.dbm_training import VariationalPCD
 from minigen.energy.dbn import DBN
 from minigen.energy.greedy import train_greedily, turn_over
@@ -440,7 +441,7 @@ def learn(dbm, epochs, *, rng, centre=0.0, model_phase=None, lr=0.2):
 
 def settle_everywhere(trainer):
     """The slip: mean field over all layers, from where the chains stand."""
-    rows = trainer._room("model", len(trainer.chains[0].data)).take([chain.data for chain in trainer.chains])
+    rows = Rows(trainer.model, len(trainer.chains[0].data)).take([chain.data for chain in trainer.chains])
     for _ in range(20):
         for layer in (1, 0, 2):
             rows.means(layer)

@@ -71,6 +71,26 @@ def test_every_engine_takes_the_update_of_persistent_chains(name):
         assert found.shape == exact.shape and np.abs(found - exact).max() < 5e-4
 
 
+class Ladder(RBMRace):
+    """A unit that is on lights the next one: a chain that goes on has all of them on after as many updates."""
+
+    def start(self):
+        n = self.visible
+        W = 40.0 * (np.eye(n) + np.eye(n, k=-1))
+        return [a.astype(np.float32) for a in (W, np.where(np.arange(n) == 0, 20, -20), np.full(n, -20))]
+
+    def batches(self):
+        return itertools.repeat(np.zeros((self.batch, self.visible), np.float32))
+
+
+@pytest.mark.parametrize("name", ["minigen", "torch", "jax", "sklearn_float32", "sklearn_float64"])
+def test_persistent_chains_go_on_where_they_stood(name):
+    race = Ladder(persistent=True, visible=8, hidden=8, batch=3)
+    step = getattr(race, engine(name))()
+    steps = [arrays(step())[1] for _ in range(10)]
+    np.testing.assert_allclose(steps[-1] - steps[-2], -LR, rtol=1e-3)
+
+
 @pytest.mark.parametrize("persistent, name", [
     *((False, name) for name in ("minigen", "torch", "jax", "learnergy")),
     *((True, name) for name in ("minigen", "torch", "sklearn_float32"))])

@@ -14,6 +14,7 @@ from minigen.energy.contrastive_divergence import ContrastiveDivergence
 from minigen.energy.dbm import DBM
 from minigen.energy.dbm_centred import CentredDBM
 from minigen.energy.dbm_pretraining import CopiesRBM, assemble, pretrain
+from minigen.energy.dbm_rows import Rows
 from minigen.energy.dbm_training import VariationalPCD
 from minigen.kernels.stream import Stream
 from minigen.training import fit
@@ -367,7 +368,7 @@ def test_training_raises_the_exact_likelihood(centre):
 def mean_field_in_both_phases(trainer):
     """The model phase by mean field from the chains' states: the slip of S4:216."""
     def model_phase(rng):
-        rows = trainer._room("model", len(trainer.chains[0].data)).take([c.data for c in trainer.chains])
+        rows = Rows(trainer.model, len(trainer.chains[0].data)).take([c.data for c in trainer.chains])
         for _ in range(20):
             for layer in (1, 0, 2):
                 rows.means(layer)
