@@ -113,10 +113,10 @@ class ContrastiveDivergence(Contrast):
 
     def dream(self, logits: np.ndarray, rng: np.random.Generator) -> Dream:
         """v' after k sweeps that begin with h ~ p(h | v)."""
-        for _ in range(self.k):
-            v = self.model.sample_visible(bernoulli(logits, rng), rng)
-            logits = self.model.hidden_logits(v)
-        return Dream(v, logits)
+        v = self.model.sample_visible(bernoulli(logits, rng), rng)
+        for _ in range(self.k - 1):
+            v = self.model.sample_visible(self.model.sample_hidden(v, rng), rng)
+        return Dream(v, self.model.hidden_logits(v))
 
 
 class PersistentCD(Contrast):
@@ -141,12 +141,12 @@ class PersistentCD(Contrast):
 
     def dream(self, logits: np.ndarray, rng: np.random.Generator) -> Dream:
         """v' of the chains, k sweeps further."""
-        walker, h = self._walker(), self.chains.data
-        for _ in range(self.k):
-            v = walker.sample_visible(h, rng)
-            logits = walker.hidden_logits(v)
-            h = bernoulli(logits, rng)
-        return Dream(v, self.model.hidden_logits(v) if self.fast else logits, h)
+        walker = self._walker()
+        v = walker.sample_visible(self.chains.data, rng)
+        for _ in range(self.k - 1):
+            v = walker.sample_visible(walker.sample_hidden(v, rng), rng)
+        logits = walker.hidden_logits(v)
+        return Dream(v, self.model.hidden_logits(v) if self.fast else logits, bernoulli(logits, rng))
 
     def go_on(self, dream: Dream, gradients: dict[str, np.ndarray]) -> None:
         """Keeps the chains' new states, and lets the fast weights follow the gradient."""

@@ -38,13 +38,13 @@ class CopiesRBM(RBM):
         m, k = self.copies
         return -m * (v @ self.b) - k * ad.sum(ad.softplus(m * (v @ self.W) + self.c), axis=-1)
 
-    def hidden_logits(self, v: np.ndarray) -> np.ndarray:
-        """m v'W + c: (..., H), no gradient."""
-        return self.copies[0] * (v @ self.W.data) + self.c.data
+    def to_hidden(self, v: np.ndarray) -> np.ndarray:
+        """m v'W: (..., H), no gradient."""
+        return self.copies[0] * super().to_hidden(v)
 
-    def visible_logits(self, h: np.ndarray) -> np.ndarray:
-        """k W h + b: (..., D), no gradient."""
-        return self.copies[1] * (h @ self.W.data.T) + self.b.data
+    def to_visible(self, h: np.ndarray) -> np.ndarray:
+        """k W h: (..., D), no gradient."""
+        return self.copies[1] * super().to_visible(h)
 
     def contrast(self, v: np.ndarray, logits: np.ndarray, fantasies: np.ndarray, fantasy_logits: np.ndarray,
                  into: dict[str, np.ndarray]) -> float:

@@ -50,9 +50,7 @@ class Rows:
 
     def flip(self, layer: int, rng: np.random.Generator) -> None:
         """values_l ~ p(h_l | h_(l-1), h_(l+1))."""
-        z = self._input(layer, 1.0)
-        z += self.machine.b[layer].data
-        self.values[layer][...] = flip(z, rng)
+        self.values[layer][...] = flip(self._input(layer, 1.0), rng, self.machine.b[layer].data)
 
     def sweep(self, rng: np.random.Generator, k: int = 1) -> None:
         """k times: odd layers given even ones, then even layers given odd ones. One block Gibbs sweep each."""

@@ -13,7 +13,7 @@ from minigen.distributions.likelihood import Likelihood
 from minigen.nn.checking import generator, whole
 
 from .rbm import RBM
-from .sampling import flip, stream
+from .sampling import stream
 
 MOST_ENUMERATED = 15
 """Units of a hidden layer below the top pair that an exact likelihood sums over."""
@@ -123,7 +123,7 @@ class DBN(nn.Module):
         """v ~ p(v | h_1) p(h_1 | h_2) ..., from states of the lower layer of the top pair. (n, D)."""
         rng = stream(rng)
         for rbm in self.rbms[-2::-1]:
-            h = flip(rbm.visible_logits(h), rng)
+            h = rbm.sample_visible(h, rng)
         return h
 
     def up(self, v: np.ndarray, layers: int | None = None, rng: np.random.Generator | None = None) -> np.ndarray:

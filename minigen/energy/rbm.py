@@ -10,7 +10,7 @@ from minigen import autodiff as ad
 from minigen import nn
 from minigen.distributions.likelihood import Likelihood
 
-from .sampling import coins, flip, fused_kernels, gibbs_kernels, log_odds, stranger, stream
+from .sampling import coins, flip, fused_kernels, kernels, log_odds, stranger, stream
 
 LARGEST_SIDE = 25
 """Units of the side that is enumerated: 2^25 states beside 784 units take ten seconds."""
@@ -52,15 +52,23 @@ class RBM(nn.Module):
         self._check_width(v)
         return -(v @ self.b) - ad.sum(ad.softplus(v @ self.W + self.c), axis=-1)
 
+    def to_hidden(self, v: np.ndarray) -> np.ndarray:
+        """v'W, what the hidden units hear, without their biases. v: (..., D); result (..., H), no gradient."""
+        return v @ self.W.data
+
+    def to_visible(self, h: np.ndarray) -> np.ndarray:
+        """W h, what the visible units hear, without their biases. h: (..., H); result (..., D), no gradient."""
+        return h @ self.W.data.T
+
     def hidden_logits(self, v: np.ndarray) -> np.ndarray:
         """c + v'W, the log odds of every hidden unit given v. v: (..., D); result (..., H), no gradient."""
-        logits = v @ self.W.data
+        logits = self.to_hidden(v)
         logits += self.c.data
         return logits
 
     def visible_logits(self, h: np.ndarray) -> np.ndarray:
         """b + W h, the log odds of every visible unit given h. h: (..., H); result (..., D), no gradient."""
-        logits = h @ self.W.data.T
+        logits = self.to_visible(h)
         logits += self.b.data
         return logits
 
@@ -76,11 +84,11 @@ class RBM(nn.Module):
 
     def sample_hidden(self, v: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """h ~ p(h | v): (..., H)."""
-        return flip(self.hidden_logits(v), rng)
+        return flip(self.to_hidden(v), rng, self.c.data)
 
     def sample_visible(self, h: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """v ~ p(v | h): (..., D)."""
-        return flip(self.visible_logits(h), rng)
+        return flip(self.to_visible(h), rng, self.b.data)
 
     def gibbs(self, v: np.ndarray, k: int, rng: np.random.Generator) -> np.ndarray:
         """v after k sweeps h ~ p(h | v), v ~ p(v | h). v: (chains, D) of zeros and ones, else ValueError."""
@@ -97,7 +105,7 @@ class RBM(nn.Module):
         v, W = np.ascontiguousarray(v).copy(), np.ascontiguousarray(self.W.data)
         h = np.empty((len(v), self.c.size), np.float32)
         blocks = k * ((h.size + 1) // 2 + (v.size + 1) // 2)
-        gibbs_kernels().sweeps(*rng.take(blocks), W, np.ascontiguousarray(W.T), self.b.data, self.c.data, v, h, k)
+        kernels().gibbs.sweeps(*rng.take(blocks), W, np.ascontiguousarray(W.T), self.b.data, self.c.data, v, h, k)
         return v
 
     def sample(self, n: int, rng: np.random.Generator, sweeps: int = 1000) -> np.ndarray:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from functools import cache
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -10,20 +11,44 @@ from minigen import autodiff as ad
 from minigen.nn import compiles
 
 
+class Kernels(NamedTuple):
+    """Modules of kernels, and their plain twins for what no kernel takes."""
+
+    Stream: type[np.random.Generator]
+    draws: Any
+    gibbs: Any
+    fused: Any
+    plain: Any
+
+
+@cache
+def kernels() -> Kernels:
+    """Imported on the first call, because that costs Numba's import; the twins where nothing is compiled."""
+    from minigen.kernels import fused, gibbs, reference_fused, reference_gibbs
+    from minigen.kernels.stream import Stream
+    from minigen.kernels.stream import kernels as draws
+
+    rooms = (gibbs, fused) if compiles() else (reference_gibbs, reference_fused)
+    return Kernels(Stream, draws, *rooms, reference_fused)
+
+
 def stream(rng: np.random.Generator) -> np.random.Generator:
     """A counter-based stream keyed by 64 bits of rng, or rng itself where it is one: its coin flips are one kernel."""
-    from minigen.kernels.stream import Stream  # here, because it costs Numba's import
-
-    return rng if isinstance(rng, Stream) else Stream(rng)
+    return rng if isinstance(rng, kernels().Stream) else kernels().Stream(rng)
 
 
-def flip(logits: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """The same array, in which each logit t has become 1 with probability sigmoid(t), else 0."""
-    if kernels := _kernels(logits, rng):
-        kernels.sigmoid_bernoulli(*rng.take((logits.size + 1) // 2), logits.reshape(-1))
+def flip(inputs: np.ndarray, rng: np.random.Generator, bias: np.ndarray | None = None) -> np.ndarray:
+    """The same array, in which each input t has become 1 with probability sigmoid(t + bias), else 0.
+
+    bias: (H,) for inputs of (..., H).
+    """
+    if not _in_one_pass(inputs, rng):
+        inputs[...] = draw(ad.sigmoid(inputs if bias is None else inputs + bias), rng)
+    elif bias is None:
+        kernels().draws.sigmoid_bernoulli(*rng.take((inputs.size + 1) // 2), inputs.reshape(-1))
     else:
-        logits[...] = draw(ad.sigmoid(logits), rng)
-    return logits
+        kernels().gibbs.flip(*rng.take((inputs.size + 1) // 2), inputs.reshape(-1, bias.size), bias)
+    return inputs
 
 
 def bernoulli(logits: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -33,19 +58,16 @@ def bernoulli(logits: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 def draw(p: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """1 with probability p, else 0, in the shape and precision of p."""
-    if kernels := _kernels(p, rng):
-        drawn = np.empty_like(p)
-        kernels.bernoulli(*rng.take((p.size + 1) // 2), p.reshape(-1), drawn.reshape(-1))
-        return drawn
-    return (rng.random(p.shape, dtype=p.dtype) < p).astype(p.dtype)
+    if not _in_one_pass(p, rng):
+        return (rng.random(p.shape, dtype=p.dtype) < p).astype(p.dtype)
+    drawn = np.empty_like(p)
+    kernels().draws.bernoulli(*rng.take((p.size + 1) // 2), p.reshape(-1), drawn.reshape(-1))
+    return drawn
 
 
-def _kernels(numbers: np.ndarray, rng: np.random.Generator) -> Any:
-    """The kernels that draw in one pass: single precision, from a stream. None where NumPy goes the long way round."""
-    from minigen.kernels import stream as streams
-
-    flat = numbers.dtype == np.float32 and numbers.flags.c_contiguous
-    return streams.kernels if flat and isinstance(rng, streams.Stream) else None
+def _in_one_pass(numbers: np.ndarray, rng: np.random.Generator) -> bool:
+    """Whether a kernel draws: in single precision, from a stream. NumPy goes the long way round."""
+    return numbers.dtype == np.float32 and numbers.flags.c_contiguous and isinstance(rng, kernels().Stream)
 
 
 def log_odds(data: np.ndarray) -> np.ndarray:
@@ -59,17 +81,9 @@ def coins(shape: tuple[int, ...], dtype: np.dtype, rng: np.random.Generator) -> 
     return (rng.random(shape) < 0.5).astype(dtype)
 
 
-def gibbs_kernels() -> Any:
-    """The kernels of Gibbs sampling, or their twins where nothing is compiled."""
-    from minigen.kernels import gibbs, reference_gibbs  # here, because they cost Numba's import
-
-    return gibbs if compiles() else reference_gibbs
-
-
 def stranger(v: np.ndarray) -> Any:
     """The first number of v that is neither 0 nor 1, or None."""
-    kernel = gibbs_kernels().strangers if v.dtype == np.float32 and v.flags.c_contiguous else None
-    if kernel is not None and kernel(v) == 0:
+    if v.dtype == np.float32 and v.flags.c_contiguous and kernels().gibbs.strangers(v) == 0:
         return None
     strange = ~((v == 0) | (v == 1))
     return v[strange][0] if strange.any() else None
@@ -77,7 +91,5 @@ def stranger(v: np.ndarray) -> Any:
 
 def fused_kernels(*arrays: np.ndarray) -> Any:
     """The fused kernels where all arrays are contiguous and in single precision, else their twins."""
-    from minigen.kernels import fused, reference_fused  # here, because they cost Numba's import
-
     flat = all(a.dtype == np.float32 and a.flags.c_contiguous for a in arrays)
-    return fused if flat and compiles() else reference_fused
+    return kernels().fused if flat else kernels().plain

@@ -129,8 +129,8 @@ def test_persistent_chains_reach_the_model(make, scale):
 
 
 class WrongBias(RBM):
-    def visible_logits(self, h):
-        return super().visible_logits(h) + 0.1
+    def to_visible(self, h):
+        return super().to_visible(h) + 0.1
 
 
 class BothLayersAtOnce(PersistentCD):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import special, stats
 
-from minigen.energy.sampling import gibbs_kernels
+from minigen.energy.sampling import kernels
 from minigen.kernels import reference_random as twins
 from minigen.kernels.stream import Stream
 
@@ -209,7 +209,7 @@ def test_gibbs_units_fire_with_their_probability():
     rows, b = 30_000, np.linspace(-2, 2, 9, dtype=f32)
     logits = np.array([0, 1, -1, 3, -3, 300, -300, 0.5, 20], f32)
     out, p = np.tile(logits, (rows, 1)), special.expit(logits + b.astype(float))
-    gibbs_kernels().flip(*stream().take(out.size), out, b)
+    kernels().gibbs.flip(*stream().take(out.size), out, b)
     p[5:7] = 1, 0  # for good, not almost
     assert frequencies_fit(out.sum(0, dtype=float), p, rows) > ALPHA
     assert frequencies_fit(out.sum(0, dtype=float), special.expit(logits), rows) < ALPHA, "without its bias"
