@@ -7,7 +7,7 @@ from minigen import autodiff as ad
 from minigen import optim
 from minigen.energy.contrastive_divergence import ContrastiveDivergence
 from minigen.energy.rbm import FEW_CHAINS, RBM
-from minigen.energy.sampling import stream
+from minigen.energy.sampling import flip, stream
 from minigen.training import fit
 
 from .machines import random_rbm, states
@@ -117,6 +117,18 @@ def test_long_chains_follow_the_model():
     biased = random_rbm(8, scale=0.5)
     biased.b.data += 0.1
     assert ((counts - np.exp(biased.log_likelihood(states(D)).value) * len(drawn)) ** 2 / expected).sum() > 100
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("bias", [None, np.array([0, 300, -300])])
+def test_flips_take_the_place_of_their_inputs(dtype, bias):
+    inputs = np.array([[300, -300, -20], [-300, 20, 300]], dtype)
+    right = inputs > 0 if bias is None else [[1, 0, 0], [0, 1, 0]]
+    given = inputs.copy()
+    if bias is not None:
+        given[0, 1], given[1, 2] = -900, 250
+    found = flip(given, stream(np.random.default_rng(0)), None if bias is None else bias.astype(dtype))
+    assert found is given and np.array_equal(found, right)
 
 
 def test_training_raises_the_exact_likelihood():
