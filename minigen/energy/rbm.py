@@ -145,7 +145,7 @@ class RBM(nn.Module):
         """
         n, m, db, dc = len(v), len(fantasies), into["b"], into["c"]
         signed, hidden = (np.empty((n + m, size), self.c.dtype) for size in (self.b.size, self.c.size))
-        phase = fused_kernels(v, logits, fantasies, fantasy_logits, db, dc).phase
+        phase = fused_kernels(v, logits, fantasies, fantasy_logits, db, dc).rbm_phase
         db[...] = dc[...] = 0
         data = phase(v, logits, -1 / n, signed[:n], hidden[:n], db, dc) / n
         dreamt = phase(fantasies, fantasy_logits, 1 / m, signed[n:], hidden[n:], db, dc) / m

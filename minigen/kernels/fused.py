@@ -39,7 +39,7 @@ def bias_sigmoid(z, b):
 
 
 @jit
-def phase(x, t, weight, rows, p, db, dc):
+def rbm_phase(x, t, weight, rows, p, db, dc):
     """One phase of an RBM's gradient: rows <- weight x, p <- sigmoid(t), db and dc grow by the columns of rows and
     weight p. The sum of softplus(t) = max(t, 0) - log max(p, 1 - p). x, rows: (n, D), t, p: (n, m), db: (D,), dc: (m,)
     """

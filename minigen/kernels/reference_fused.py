@@ -20,8 +20,8 @@ def bias_sigmoid(z: np.ndarray, b: np.ndarray) -> None:
     z[...] = np.exp(-np.logaddexp(0, -(z + b)))
 
 
-def phase(x: np.ndarray, t: np.ndarray, weight: float, rows: np.ndarray, p: np.ndarray, db: np.ndarray,
-          dc: np.ndarray) -> float:
+def rbm_phase(x: np.ndarray, t: np.ndarray, weight: float, rows: np.ndarray, p: np.ndarray, db: np.ndarray,
+              dc: np.ndarray) -> float:
     """rows <- weight x, p <- sigmoid(t), db and dc grow by the columns of rows and weight p; the sum of softplus(t)"""
     rows[...] = weight * x
     p[...] = np.exp(-np.logaddexp(0, -t))
