@@ -66,8 +66,12 @@ def draw(p: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def _in_one_pass(numbers: np.ndarray, rng: np.random.Generator) -> bool:
-    """Whether a kernel draws: in single precision, from a stream. NumPy goes the long way round."""
-    return numbers.dtype == np.float32 and numbers.flags.c_contiguous and isinstance(rng, kernels().Stream)
+    """Whether a kernel draws; else NumPy goes the long way round."""
+    return _fit_for_kernels(numbers) and isinstance(rng, kernels().Stream)
+
+
+def _fit_for_kernels(numbers: np.ndarray) -> bool:
+    return numbers.dtype == np.float32 and numbers.flags.c_contiguous
 
 
 def log_odds(data: np.ndarray) -> np.ndarray:
@@ -83,7 +87,7 @@ def coins(shape: tuple[int, ...], dtype: np.dtype, rng: np.random.Generator) -> 
 
 def stranger(v: np.ndarray) -> Any:
     """The first number of v that is neither 0 nor 1, or None."""
-    if v.dtype == np.float32 and v.flags.c_contiguous and kernels().gibbs.strangers(v) == 0:
+    if _fit_for_kernels(v) and kernels().gibbs.strangers(v) == 0:
         return None
     strange = ~((v == 0) | (v == 1))
     return v[strange][0] if strange.any() else None
@@ -91,5 +95,4 @@ def stranger(v: np.ndarray) -> Any:
 
 def fused_kernels(*arrays: np.ndarray) -> Any:
     """The fused kernels where all arrays are contiguous and in single precision, else their twins."""
-    flat = all(a.dtype == np.float32 and a.flags.c_contiguous for a in arrays)
-    return kernels().fused if flat else kernels().plain
+    return kernels().fused if all(map(_fit_for_kernels, arrays)) else kernels().plain
