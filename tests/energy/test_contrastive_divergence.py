@@ -8,6 +8,7 @@ from minigen import optim
 from minigen.energy.contrastive_divergence import ContrastiveDivergence, PersistentCD
 from minigen.energy.parallel_tempering import ParallelTempering
 from minigen.energy.rbm import RBM
+from minigen.energy.sampling import stream
 from minigen.training import TrainingError, fit
 
 from .machines import random_rbm, some_rows, states
@@ -221,6 +222,30 @@ def test_fast_weights_move_the_chains_not_the_gradient():
     slow.chains.data[...] = trainer.chains.data
     assert (dream.v != slow.dream(None, np.random.default_rng(4)).v).any()
     np.testing.assert_array_equal(dream.logits, trainer.model.hidden_logits(dream.v))
+
+
+def ladder(n):
+    """W, b, c with which a unit that is on lights the next one in every sweep, and the first lights by itself."""
+    return {"W": 40 * (np.eye(n) + np.eye(n, k=-1)), "b": np.where(np.arange(n) == 0, 20, -20), "c": np.full(n, -20)}
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("k", [1, 2, 4])
+@pytest.mark.parametrize("kind", ["CD", "PCD", "all in the fast weights"])
+def test_a_dream_takes_k_sweeps_with_the_parameters_of_its_chains(kind, k, dtype):
+    rng, rbm = np.random.default_rng(0), random_rbm(0, 0.0, dtype, d=6, h=6)
+    make = {"CD": lambda: ContrastiveDivergence(rbm, k), "PCD": lambda: PersistentCD(rbm, k, chains=3, rng=rng),
+            "all in the fast weights": lambda: PersistentCD(rbm, k, chains=3, fast_rate=0.1, rng=rng)}
+    trainer = make[kind]()
+    for name, values in ladder(6).items():
+        (trainer.fast if "fast" in kind else vars(rbm))[name].data[...] = values
+    if kind != "CD":
+        trainer.chains.data[...] = 0
+    dream = trainer.dream(np.full((3, 6), -20, dtype), stream(rng))
+    np.testing.assert_array_equal(dream.v, np.tile(np.arange(6) < k, (3, 1)))
+    np.testing.assert_array_equal(dream.logits, rbm.hidden_logits(dream.v))
+    if kind != "CD":
+        np.testing.assert_array_equal(dream.states, dream.v, "the chains go on from the last sweep")
 
 
 @every_trainer
