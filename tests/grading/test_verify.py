@@ -7,6 +7,8 @@ import pytest
 from rich.console import Console
 
 from minigen.grading import build_stubs, find_exercise, list_exercises, start, verify, write_list, write_report
+from minigen.grading.records import local_seed
+from minigen.grading.score import score_seeds
 
 
 def edit(path, old, new):
@@ -80,6 +82,20 @@ def test_a_stub_that_does_something_is_named(folder):
     said = problems_after(folder)
     assert "the stub earns 0 on 'finds a slip of one percent' (failed)" in said
     assert "wrong_gradient is tested, but has no marked region" in said
+
+
+@pytest.mark.parametrize(("settings", "count"), [({}, 3), ({"seeds": 1}, 1)])
+def test_every_text_faces_the_published_seed_and_others(folder, monkeypatch, settings, count):
+    room, faced = sys.modules["minigen.grading.verify"], []
+
+    def noted(exercise, text, seeds, **more):
+        faced.append(seeds)
+        return score_seeds(exercise, text, seeds, **more)
+
+    monkeypatch.setattr(room, "score_seeds", noted)
+    verify(["90"], root=folder.parent, **settings)
+    assert len(faced) > 2 and all(len(set(seeds)) == len(seeds) == count for seeds in faced)
+    assert all(seeds[0] == local_seed(find_exercise("90", folder.parent).id) for seeds in faced)
 
 
 def test_nothing_to_verify_is_no_success(tmp_path):
